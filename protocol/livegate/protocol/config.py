@@ -1,0 +1,301 @@
+"""A client's config: judged, merged with what stands, and turned into Gemini's setup.
+
+A config goes through three steps. `parse` refuses what Gemini could never accept, naming every
+fault at once. `merge` lays it over the config before. `resolve` fits the whole to the model, and
+knows of each setting whether it is applied, clamped or refused; none is ignored in silence.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from livegate.protocol import _json
+from livegate.protocol.errors import ErrorCode, RemoteProtocolError, shown
+from livegate.protocol.profiles import (
+    DEFAULT_MODEL,
+    RETIRED,
+    Profile,
+    Thinking,
+    bare_name,
+    profile_of,
+)
+from livegate.protocol.settings import (
+    GENERATION_KEYS,
+    KEYS,
+    LABELS,
+    LATER,
+    Setting,
+    canonical,
+    nearest,
+    snake_case,
+)
+
+_MAX_KEYS: Final = 100
+"""More settings than exist several times over: a config of junk keys gets one answer."""
+
+
+@attrs.frozen
+class Delta:
+    """One `config` frame, judged."""
+
+    values: Mapping[str, object]
+    """The table's name -> value as it goes upstream; None takes a setting back."""
+    given: Mapping[str, str]
+    """The table's name -> the client's own spelling, for the answer."""
+    refused: Mapping[str, str]
+    """The client's key -> why nothing can come of it."""
+
+
+@attrs.frozen
+class Clamped:
+    """A setting that became another."""
+
+    asked: object
+    got: object
+    why: str
+
+
+@attrs.frozen
+class Config:
+    """All settings in force: the table's name -> value as it goes upstream."""
+
+    values: Mapping[str, object] = attrs.field(factory=dict[str, object])
+
+    def merge(self, delta: Delta) -> "Config":
+        """Return this config with another one laid over it."""
+        merged = {**self.values, **delta.values}
+        return Config({name: value for name, value in merged.items() if value is not None})
+
+    def text(self, name: str) -> str | None:
+        """Return a setting that is a string, or None if it is not set."""
+        value = self.values.get(name)
+        return value if isinstance(value, str) else None
+
+    def names(self, name: str) -> frozenset[str]:
+        """Return a setting that is a list of strings."""
+        value = self.values.get(name)
+        found = value if _json.is_array(value) else []
+        return frozenset(item for item in found if isinstance(item, str))
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """What a config comes to on its model."""
+
+    profile: Profile
+    setup: Mapping[str, object]
+    """Gemini's `setup`, but for the resumption handle."""
+    speaks: bool
+    """Gemini answers in sound, and what it says comes as transcription."""
+    wants_sound: bool
+    """The client gets the sound."""
+    detects_activity: bool
+    """Gemini finds out itself when the user speaks."""
+    events: frozenset[str]
+    """The frame types that the client asked for besides the original's."""
+    says_endings: bool
+    """Whether `turn_complete` and `interrupted` are sent: always, unless `events` is `[]`."""
+    labels: Mapping[str, str | int]
+    clamped: Mapping[str, Clamped]
+    refused: Mapping[str, str]
+    """The table's name -> why."""
+
+    @property
+    def model(self) -> str:
+        """The model's name without `models/`."""
+        return self.profile.name
+
+
+def parse(data: Mapping[str, object]) -> Delta:
+    """Judge one config.
+
+    Raises:
+        RemoteProtocolError: `bad_config`, naming every fault.
+    """
+    if len(data) > _MAX_KEYS:
+        raise RemoteProtocolError(
+            ErrorCode.BAD_CONFIG, f"config has {len(data)} keys; there are {len(KEYS)} settings"
+        )
+    values: dict[str, object] = {}
+    given: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    faults: list[str] = []
+    for spelling, value, keys in _flattened(data, faults):
+        key = spelling.rpartition(".")[2]
+        name = canonical(key, keys)
+        if name is None:
+            refused[spelling] = LATER.get(
+                snake_case(key), f"unknown setting{nearest(snake_case(key), keys)}"
+            )
+            continue
+        try:
+            checked = None if value is None else keys[name].check(value)
+        except ValueError as error:
+            faults.append(f"{spelling} {error}")
+            continue
+        if name in values and values[name] != checked:
+            faults.append(f"{spelling} contradicts {given[name]}")
+        values[name] = checked
+        given[name] = spelling
+    if faults:
+        raise RemoteProtocolError(ErrorCode.BAD_CONFIG, "; ".join(faults))
+    return Delta(values, given, refused)
+
+
+def _flattened(
+    data: Mapping[str, object], faults: list[str]
+) -> list[tuple[str, object, Mapping[str, Setting]]]:
+    """Return (the client's key, value, where to look it up), `generation_config` opened up."""
+    found: list[tuple[str, object, Mapping[str, Setting]]] = []
+    for key, value in data.items():
+        if snake_case(key) != "generation_config":
+            found.append((key, value, KEYS))
+        elif _json.is_object(value):
+            found += [(f"{key}.{inner}", value[inner], GENERATION_KEYS) for inner in value]
+        elif value is not None:
+            faults.append(f"{key} must be an object, got {shown(value)}")
+    return found
+
+
+def resolve(
+    config: Config, *, default_model: str = DEFAULT_MODEL, maps_retired: bool = True
+) -> Plan:
+    """Fit a config to its model."""
+    clamped: dict[str, Clamped] = {}
+    refused: dict[str, str] = {}
+    profile = _profile(config, default_model, clamped, maps_retired=maps_retired)
+    asked = config.names("response_modalities")
+    modality = _modality(asked, profile, clamped)
+    if modality != "AUDIO":
+        for name in config.values.keys() & {"voice", "language"}:
+            refused[name] = f"{profile.name} was asked for text, and text has no voice"
+    _fit_thinking(config, profile, refused)
+    is_read_only = modality == "AUDIO" and "AUDIO" not in asked
+    if is_read_only and config.values.get("output_transcription") is False:
+        refused["output_transcription"] = "without it there would be no answer to read"
+    vad = config.values.get("vad")
+    asked_events = config.values.get("events")
+    return Plan(
+        profile=profile,
+        setup=_setup(config, profile, modality, refused),
+        speaks=modality == "AUDIO",
+        wants_sound="AUDIO" in asked,
+        detects_activity=not (_json.is_object(vad) and vad.get("disabled")),
+        events=config.names("events"),
+        says_endings=asked_events != [],
+        labels={
+            name: value
+            for name in LABELS
+            if isinstance(value := config.values.get(name), str | int)
+        },
+        clamped=clamped,
+        refused=refused,
+    )
+
+
+def _profile(
+    config: Config, default_model: str, clamped: dict[str, Clamped], *, maps_retired: bool
+) -> Profile:
+    asked = config.text("model")
+    if asked is None:
+        return profile_of(default_model)
+    if maps_retired and bare_name(asked) in RETIRED:
+        clamped["model"] = Clamped(
+            bare_name(asked), bare_name(default_model), f"{bare_name(asked)} is retired"
+        )
+        return profile_of(default_model)
+    return profile_of(asked)
+
+
+def _modality(asked: frozenset[str], profile: Profile, clamped: dict[str, Clamped]) -> str:
+    """Return the one modality to ask Gemini for; it takes exactly one (1007 otherwise)."""
+    if "AUDIO" in asked:
+        if "TEXT" in asked:
+            clamped["response_modalities"] = Clamped(
+                sorted(asked),
+                ["AUDIO"],
+                "Gemini takes one modality; the text is the transcription of the sound",
+            )
+        return "AUDIO"
+    if "TEXT" in profile.modalities:
+        return "TEXT"
+    if asked:
+        clamped["response_modalities"] = Clamped(
+            ["TEXT"],
+            ["AUDIO"],
+            f"{profile.name} only speaks; the text is the transcription of its sound",
+        )
+    return "AUDIO"
+
+
+def _fit_thinking(config: Config, profile: Profile, refused: dict[str, str]) -> None:
+    """Refuse a thinking setting that this model would close the link for."""
+    thinking = config.values.get("thinking")
+    if not _json.is_object(thinking):
+        return
+    if profile.thinking is Thinking.REFUSED:
+        refused["thinking"] = f"{profile.name} takes no thinking settings"
+    elif profile.thinking is Thinking.BUDGET and "thinkingLevel" in thinking:
+        refused["thinking"] = f"{profile.name} takes thinking_budget, not thinking_level"
+    elif profile.thinking is not Thinking.BUDGET and "thinkingBudget" in thinking:
+        refused["thinking"] = f"{profile.name} takes thinking_level, not thinking_budget"
+    elif profile.thinking is Thinking.LEVEL_REQUIRED and (
+        thinking.get("thinkingLevel", "MINIMAL") == "MINIMAL"
+    ):
+        refused["thinking"] = f"{profile.name} needs thinking_level LOW, MEDIUM or HIGH"
+
+
+def _setup(
+    config: Config, profile: Profile, modality: str, refused: Mapping[str, str]
+) -> Mapping[str, object]:
+    """Return Gemini's setup: what is applied, and the documented additions."""
+    setup: dict[str, object] = {
+        # Without compression a session ends after 15 minutes of sound.
+        "contextWindowCompression": {"slidingWindow": {}},
+    }
+    wants_input = bool(config.names("events") & {"all", "input_transcript"})
+    for name, is_default in (
+        ("output_transcription", modality == "AUDIO"),
+        ("input_transcription", wants_input),
+    ):
+        if is_default if name in refused else config.values.get(name, is_default):
+            _place(setup, KEYS[name].path, {})
+    if profile.thinking is Thinking.LEVEL_REQUIRED:
+        _place(setup, KEYS["thinking"].path, {"thinkingLevel": "LOW"})
+    for name, value in config.values.items():
+        if name not in refused and not isinstance(value, bool):
+            _place(setup, KEYS[name].path, value)
+    _place(setup, KEYS["model"].path, f"models/{profile.name}")
+    _place(setup, KEYS["response_modalities"].path, [modality])
+    return setup
+
+
+def _place(setup: dict[str, object], path: tuple[str, ...], value: object) -> None:
+    """Put `value` where `path` leads, making the objects on the way; an empty path is nowhere."""
+    if not path:
+        return
+    *way, last = path
+    inner: dict[str, object] = setup
+    for step in way:
+        found = inner.get(step)
+        below = dict(found) if _json.is_object(found) else {}
+        inner[step] = below
+        inner = below
+    inner[last] = value
+
+
+def report(delta: Delta, plan: Plan) -> Mapping[str, object]:
+    """Return what became of each key of one config: `applied`, `clamped`, `refused`."""
+    applied: dict[str, object] = {}
+    clamped: dict[str, object] = {}
+    refused: dict[str, object] = dict(delta.refused)
+    for name, spelling in delta.given.items():
+        if name in plan.refused:
+            refused[spelling] = plan.refused[name]
+        elif name in plan.clamped:
+            row = plan.clamped[name]
+            clamped[spelling] = {"from": row.asked, "to": row.got, "why": row.why}
+        else:
+            applied[spelling] = delta.values[name]
+    return {"applied": applied, "clamped": clamped, "refused": refused}

@@ -1,0 +1,50 @@
+"""What Gemini remembers of the conversation, and how another link can get at it.
+
+Source: Live API, SessionResumptionConfig and SessionResumptionUpdate. A handle names a state of
+one model's session; what was said after that state is lost to a link that resumes with it.
+"""
+
+
+class Memory:
+    """The newest resumption handle, and whether it covers all that was said."""
+
+    def __init__(self) -> None:
+        self._handle: str | None = None
+        self._model = ""
+        self._has_history = False
+        self._is_covered = True
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether another link of the same model would know all that this one does."""
+        return self._is_covered
+
+    @property
+    def has_handle(self) -> bool:
+        """Whether the next link resumes, or this one did."""
+        return self._handle is not None
+
+    def spoke(self) -> None:
+        """Take note that something was said that no handle knows yet."""
+        self._has_history = True
+        self._is_covered = False
+
+    def renew(self, handle: str, model: str, *, is_idle: bool) -> None:
+        """Keep a new handle; between two turns it covers all that was said."""
+        self._handle = handle
+        self._model = model
+        self._is_covered = self._is_covered or is_idle
+
+    def forget(self) -> None:
+        """Drop the handle: Gemini does not know it."""
+        self._handle = None
+
+    def open(self, model: str) -> tuple[str | None, bool]:
+        """Return the handle for a link of `model`, and whether the conversation starts anew."""
+        if self._handle is not None and self._model == model:
+            return self._handle, False
+        is_lost = self._has_history
+        self._handle = None
+        self._has_history = False
+        self._is_covered = True
+        return None, is_lost

@@ -1,0 +1,60 @@
+"""What a session gives its shell to do, collected while it handles one input."""
+
+from livegate.protocol import commands, replies
+from livegate.protocol.commands import LEVELS, Command, Event, Scalar
+from livegate.protocol.config import Plan
+from livegate.protocol.errors import CLOSES
+from livegate.protocol.flow import Flow
+from livegate.protocol.inputs import Side
+from livegate.protocol.replies import Reply
+
+
+class Outbox:
+    """Commands in the order they were given, with every byte counted as in flight."""
+
+    def __init__(self, flow: Flow, session_id: str) -> None:
+        self._flow = flow
+        self._session_id = session_id
+        self._commands: list[Command] = []
+        self.client_link = 0
+        self.upstream_link = 0
+
+    def take(self) -> list[Command]:
+        """Return what was collected, and begin anew."""
+        taken, self._commands = self._commands, []
+        return taken
+
+    def reply(self, reply: Reply, plan: Plan) -> None:
+        """Send a frame, if a client on this plan gets frames of this type."""
+        if replies.is_wanted(reply, plan):
+            self._flow.add(Side.CLIENT, len(reply.payload))
+            self._commands.append(
+                commands.SendClient(self.client_link, reply.payload, turn=reply.turn)
+            )
+
+    def drop_sound(self, turn: int) -> None:
+        """Take back what is queued of a turn's sound."""
+        self._commands.append(commands.DropSound(self.client_link, turn))
+
+    def close_client(self, code: int) -> None:
+        """Close the client's socket after all that was sent."""
+        self._commands.append(commands.CloseClient(self.client_link, code, CLOSES[code].meaning))
+
+    def open_upstream(self) -> None:
+        """Dial Gemini for the link of the next number."""
+        self.upstream_link += 1
+        self._commands.append(commands.OpenUpstream(self.upstream_link))
+
+    def send_upstream(self, payload: bytes) -> None:
+        """Send a message on the link."""
+        self._flow.add(Side.UPSTREAM, len(payload))
+        self._commands.append(commands.SendUpstream(self.upstream_link, payload))
+
+    def close_upstream(self) -> None:
+        """Close the link, or give up dialling it."""
+        self._commands.append(commands.CloseUpstream(self.upstream_link))
+
+    def log(self, event: Event, **fields: Scalar) -> None:
+        """Write a line to the log."""
+        whose: dict[str, Scalar] = {"session": self._session_id, "link": self.upstream_link}
+        self._commands.append(commands.Log(LEVELS[event], event, {**whose, **fields}))

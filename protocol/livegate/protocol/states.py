@@ -1,0 +1,250 @@
+"""The states of a session, and the only place that says how they change.
+
+Two small machines run side by side.
+
+**Phase** says how the session stands with Gemini. A session has at most one link (a WebSocket to
+Gemini) at a time. It opens one as late as it can, so that the client's config is known when the
+setup is sent: at the first config or content, or when the client has said nothing for the grace
+time. Gemini accepts a setup once per link; a config that changes anything later is applied by a
+new link (`RELINK`), which takes the conversation along with Gemini's resumption handle. While an
+answer runs, the change waits for its end (`HANDOVER`). Content that comes while there is no link
+to give it to waits in line, in order.
+
+**Turn** says who owes whom. Gemini must answer each question (`ASK`: a text, the end of speech, a
+tool's result), and its answer ends with one turnComplete. A question that comes before the
+answer to the one before has ended makes Gemini end that answer first, so two turnCompletes are
+due (`OVERLAP`).
+
+Three rules keep this file honest:
+
+1. A trigger is a fact that a codec or a timer found, already narrowed to what it means here.
+2. What is not in a table cannot happen: looking it up is an error, loudly. What can happen and
+   changes nothing is written out as a row that leads to its own state.
+3. Nothing else assigns a phase or a turn.
+
+`CLOSED` has no rows: a closed session ignores whatever comes.
+"""
+
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from livegate.protocol.errors import LocalProtocolError
+from livegate.protocol.timers import Timer
+
+
+class Phase(enum.Enum):
+    """How the session stands with Gemini."""
+
+    NEW = enum.auto()
+    """No client yet."""
+    UNLINKED = enum.auto()
+    """No link, and nothing to open one for."""
+    DIALING = enum.auto()
+    """A link is being opened."""
+    SETUP = enum.auto()
+    """The setup is sent; Gemini has not accepted it yet."""
+    LIVE = enum.auto()
+    """Gemini listens and answers."""
+    HANDOVER = enum.auto()
+    """A changed config waits for the running answer to end; content waits behind it."""
+    RETRYING = enum.auto()
+    """Gemini could not be reached; the next attempt has to wait."""
+    REFUSED = enum.auto()
+    """Gemini refused the config; only another config helps."""
+    CLOSED = enum.auto()
+    """The end: nothing is answered any more."""
+
+
+class Trigger(enum.Enum):
+    """A fact that may change the phase."""
+
+    CLIENT_OPENED = enum.auto()
+    NO_KEY = enum.auto()
+    """A client came, but there is no API key to serve it with."""
+    CONTENT = enum.auto()
+    """Something for Gemini is in line: text, sound, a picture, a tool's result."""
+    CONFIG = enum.auto()
+    """A valid config came."""
+    GRACE_OVER = enum.auto()
+    LINK_OPENED = enum.auto()
+    SETUP_COMPLETE = enum.auto()
+    LINK_REFUSED = enum.auto()
+    """Gemini refused this setup, and would again."""
+    HANDLE_REFUSED = enum.auto()
+    """Gemini does not know the resumption handle."""
+    LINK_DENIED = enum.auto()
+    """Gemini refuses this key, or more of its quota: no other link would fare better."""
+    LINK_FAILED = enum.auto()
+    """The link ended before setupComplete, or never opened, for a reason that may pass."""
+    SETUP_LATE = enum.auto()
+    LINK_LOST = enum.auto()
+    """The link ended after setupComplete."""
+    GO_AWAY = enum.auto()
+    CHANGE_WAITS = enum.auto()
+    """The config next in line needs a new link, but an answer is running."""
+    RELINK = enum.auto()
+    """The config next in line needs a new link, now."""
+    HANDOVER_LATE = enum.auto()
+    RETRY_DUE = enum.auto()
+    CLIENT_GONE = enum.auto()
+    SHUTDOWN = enum.auto()
+
+
+_ENDS: Final[Mapping[Trigger, Phase]] = {
+    Trigger.CLIENT_GONE: Phase.CLOSED,
+    Trigger.SHUTDOWN: Phase.CLOSED,
+}
+
+TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
+    {
+        Phase.NEW: {
+            Trigger.CLIENT_OPENED: Phase.UNLINKED,
+            Trigger.NO_KEY: Phase.CLOSED,
+            **_ENDS,
+        },
+        Phase.UNLINKED: {
+            Trigger.CONTENT: Phase.DIALING,
+            Trigger.CONFIG: Phase.DIALING,
+            Trigger.GRACE_OVER: Phase.DIALING,
+            **_ENDS,
+        },
+        Phase.DIALING: {
+            Trigger.CONTENT: Phase.DIALING,
+            Trigger.CONFIG: Phase.DIALING,
+            Trigger.LINK_OPENED: Phase.SETUP,
+            Trigger.LINK_DENIED: Phase.CLOSED,
+            Trigger.LINK_FAILED: Phase.RETRYING,
+            Trigger.SETUP_LATE: Phase.RETRYING,
+            **_ENDS,
+        },
+        Phase.SETUP: {
+            Trigger.CONTENT: Phase.SETUP,
+            Trigger.CONFIG: Phase.SETUP,
+            Trigger.RELINK: Phase.DIALING,
+            Trigger.SETUP_COMPLETE: Phase.LIVE,
+            Trigger.LINK_REFUSED: Phase.REFUSED,
+            Trigger.HANDLE_REFUSED: Phase.DIALING,
+            Trigger.LINK_DENIED: Phase.CLOSED,
+            Trigger.LINK_FAILED: Phase.RETRYING,
+            Trigger.SETUP_LATE: Phase.RETRYING,
+            **_ENDS,
+        },
+        Phase.LIVE: {
+            Trigger.CONTENT: Phase.LIVE,
+            Trigger.CONFIG: Phase.LIVE,
+            Trigger.CHANGE_WAITS: Phase.HANDOVER,
+            Trigger.RELINK: Phase.DIALING,
+            Trigger.GO_AWAY: Phase.LIVE,
+            Trigger.LINK_DENIED: Phase.CLOSED,
+            Trigger.LINK_LOST: Phase.UNLINKED,
+            **_ENDS,
+        },
+        Phase.HANDOVER: {
+            Trigger.CONTENT: Phase.HANDOVER,
+            Trigger.CONFIG: Phase.HANDOVER,
+            Trigger.RELINK: Phase.DIALING,
+            Trigger.HANDOVER_LATE: Phase.DIALING,
+            Trigger.GO_AWAY: Phase.HANDOVER,
+            Trigger.LINK_DENIED: Phase.CLOSED,
+            Trigger.LINK_LOST: Phase.UNLINKED,
+            **_ENDS,
+        },
+        Phase.RETRYING: {
+            Trigger.CONTENT: Phase.RETRYING,
+            Trigger.CONFIG: Phase.RETRYING,
+            Trigger.RETRY_DUE: Phase.UNLINKED,
+            **_ENDS,
+        },
+        Phase.REFUSED: {
+            Trigger.CONTENT: Phase.REFUSED,
+            Trigger.CONFIG: Phase.DIALING,
+            **_ENDS,
+        },
+        Phase.CLOSED: {},
+    }
+)
+
+
+# A timer runs only in these phases: leaving them stops it.
+CLOCKED: Final[Mapping[Timer, frozenset[Phase]]] = MappingProxyType(
+    {
+        Timer.GRACE: frozenset({Phase.UNLINKED}),
+        Timer.SETUP: frozenset({Phase.DIALING, Phase.SETUP}),
+        Timer.HANDOVER: frozenset({Phase.HANDOVER}),
+        Timer.RETRY: frozenset({Phase.RETRYING}),
+    }
+)
+
+
+class Turn(enum.Enum):
+    """Who owes whom an answer."""
+
+    IDLE = enum.auto()
+    """Nobody; a changed config may be applied."""
+    USER = enum.auto()
+    """The user has asked; Gemini has not begun to answer."""
+    MODEL = enum.auto()
+    """Gemini is answering."""
+    OVERLAP = enum.auto()
+    """One answer has to end, and another question waits behind it."""
+
+
+class TurnTrigger(enum.Enum):
+    """A fact that may change the turn."""
+
+    ASK = enum.auto()
+    """Something went to Gemini that it must answer."""
+    OUTPUT = enum.auto()
+    """A piece of an answer came."""
+    TURN_COMPLETE = enum.auto()
+    LINK_ENDED = enum.auto()
+    """What was owed on that link will never come."""
+
+
+TURNS: Final[Mapping[Turn, Mapping[TurnTrigger, Turn]]] = MappingProxyType(
+    {
+        Turn.IDLE: {
+            TurnTrigger.ASK: Turn.USER,
+            TurnTrigger.OUTPUT: Turn.MODEL,
+            TurnTrigger.TURN_COMPLETE: Turn.IDLE,
+            TurnTrigger.LINK_ENDED: Turn.IDLE,
+        },
+        Turn.USER: {
+            TurnTrigger.ASK: Turn.OVERLAP,
+            TurnTrigger.OUTPUT: Turn.MODEL,
+            TurnTrigger.TURN_COMPLETE: Turn.IDLE,
+            TurnTrigger.LINK_ENDED: Turn.IDLE,
+        },
+        Turn.MODEL: {
+            TurnTrigger.ASK: Turn.OVERLAP,
+            TurnTrigger.OUTPUT: Turn.MODEL,
+            TurnTrigger.TURN_COMPLETE: Turn.IDLE,
+            TurnTrigger.LINK_ENDED: Turn.IDLE,
+        },
+        Turn.OVERLAP: {
+            TurnTrigger.ASK: Turn.OVERLAP,
+            TurnTrigger.OUTPUT: Turn.OVERLAP,
+            TurnTrigger.TURN_COMPLETE: Turn.USER,
+            TurnTrigger.LINK_ENDED: Turn.IDLE,
+        },
+    }
+)
+
+
+def next_phase(phase: Phase, trigger: Trigger) -> Phase:
+    """Return the phase that `trigger` leads to.
+
+    Raises:
+        LocalProtocolError: The table has no such row, so a shell broke its contract.
+    """
+    try:
+        return TRANSITIONS[phase][trigger]
+    except KeyError:
+        raise LocalProtocolError(f"{trigger.name} cannot happen in phase {phase.name}") from None
+
+
+def next_turn(turn: Turn, trigger: TurnTrigger) -> Turn:
+    """Return the turn state that `trigger` leads to; each state has a row for each trigger."""
+    return TURNS[turn][trigger]

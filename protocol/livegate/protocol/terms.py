@@ -1,0 +1,54 @@
+"""The config that a session runs on: asked for, in force, and accepted by Gemini."""
+
+from livegate.protocol import config
+from livegate.protocol.config import Config, Delta, Plan
+from livegate.protocol.profiles import DEFAULT_MODEL
+
+
+class Terms:
+    """The config of the link that is, or is being opened."""
+
+    def __init__(self, default_model: str = DEFAULT_MODEL, *, maps_retired: bool = True) -> None:
+        self._default_model = default_model
+        self._maps_retired = maps_retired
+        self._config = self._accepted = Config()
+        self._unanswered: list[Delta] = []
+        self.size = 0
+        """Bytes of the config frames that have no answer yet."""
+        self.plan = self._resolve(self._config)
+
+    def with_(self, delta: Delta) -> Plan:
+        """Return what the config would come to with `delta` on top."""
+        return self._resolve(self._config.merge(delta))
+
+    def absorb(self, delta: Delta, size: int) -> None:
+        """Put a config in force; the client has its answer to come."""
+        self._config = self._config.merge(delta)
+        self.size += size
+        self._unanswered.append(delta)
+        self.plan = self._resolve(self._config)
+
+    def accept(self) -> list[Delta]:
+        """Take note that Gemini accepted; return the configs to answer, in order."""
+        self._accepted = self._config
+        return self._answered()
+
+    def roll_back(self) -> int:
+        """Return to what Gemini accepted last; return how many configs that undoes."""
+        self._config = self._accepted
+        self.plan = self._resolve(self._config)
+        return self.give_up()
+
+    def give_up(self) -> int:
+        """Keep the config, but answer it with an error; return how many wait for one."""
+        return len(self._answered())
+
+    def _answered(self) -> list[Delta]:
+        deltas, self._unanswered = self._unanswered, []
+        self.size = 0
+        return deltas
+
+    def _resolve(self, asked: Config) -> Plan:
+        return config.resolve(
+            asked, default_model=self._default_model, maps_retired=self._maps_retired
+        )

@@ -1,0 +1,514 @@
+"""The two example pages, and the original document's own snippet, in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import operator
+import re
+import struct
+import time
+import wave
+from array import array
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import quote
+
+import pytest
+
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from playwright.sync_api import expect  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from playwright.sync_api import Page, WebSocket, WebSocketRoute
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "examples" / "gemini_live_demo.html"
+DEBUG = ROOT / "examples" / "debug_test.html"
+SPEECH = ROOT / "tests" / "data" / "speech-fx1.16k.wav"
+HTML = '<img src=x onerror="window.__x=1"><script>window.__x=1</script>'
+RATE = 24_000
+CHUNK = RATE * 40 // 1000  # samples
+MILLISECOND = RATE // 1000  # samples
+
+pytestmark = pytest.mark.browser
+
+
+class Gateway(Protocol):
+    """What these tests need of the `gateway` fixture."""
+
+    @property
+    def http_url(self) -> str:
+        """Address of the page."""
+        ...
+
+    @property
+    def ws_url(self) -> str:
+        """Address of the WebSocket."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """Port of both."""
+        ...
+
+
+class Frames(NamedTuple):
+    """The JSON frames that went over a page's WebSocket."""
+
+    sent: list[dict[str, object]]
+    received: list[dict[str, object]]
+
+
+def record(page: Page) -> Frames:
+    """Keep every frame of the WebSockets that the page opens from now on."""
+    frames = Frames([], [])
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framesent", lambda payload: frames.sent.append(json.loads(payload)))
+        socket.on("framereceived", lambda payload: frames.received.append(json.loads(payload)))
+
+    page.on("websocket", listen)
+    return frames
+
+
+def pcm(frames: Iterable[dict[str, object]]) -> array[int]:
+    """Join the sound of the `audio` frames among these."""
+    pieces = (str(frame["data"]) for frame in frames if frame["type"] == "audio")
+    return array("h", b"".join(base64.b64decode(piece) for piece in pieces))
+
+
+def connect(page: Page) -> None:
+    """Press Connect and wait for it."""
+    page.get_by_role("button", name="Connect", exact=True).click()
+    expect(page.get_by_role("status")).to_have_text("Connected")
+
+
+def type_message(page: Page, text: str) -> None:
+    """Type a message and send it."""
+    page.get_by_label("Message").fill(text)
+    page.get_by_label("Message").press("Enter")
+
+
+def wait_until(page: Page, condition: str) -> None:
+    """Wait for a condition on the demo page's debug object, called `it`."""
+    page.wait_for_function(f"() => {{ const it = window.livegate; return {condition}; }}")
+
+
+def count(page: Page, name: str) -> int:
+    """Read a number off the demo page's debug object."""
+    return int(page.evaluate("name => window.livegate[name]", name))
+
+
+def from_disk(path: Path, gateway: Gateway, **query: str) -> str:
+    """Make the address of a page opened from disk that talks to this gateway."""
+    pairs = {"ws": gateway.ws_url, **query}
+    return f"{path.as_uri()}?" + "&".join(f"{key}={quote(pairs[key])}" for key in pairs)
+
+
+# What the page hears and plays
+
+
+def correlation(reference: Sequence[int], candidate: Sequence[int]) -> float:
+    """Return how alike two recordings at 16 kHz are, 1.0 for the same, at their best alignment."""
+
+    def thin(samples: Sequence[int]) -> list[int]:
+        return [sum(samples[at : at + 8]) for at in range(0, len(samples) - 7, 8)]
+
+    def alike(one: Sequence[int], other: Sequence[int], lag: int) -> float:
+        one, other = one[max(0, -lag) :], other[max(0, lag) :]
+        length = min(len(one), len(other))
+        one, other = one[:length], other[:length]
+        energy = sum(map(operator.mul, one, one)) * sum(map(operator.mul, other, other))
+        return sum(map(operator.mul, one, other)) / math.sqrt(energy) if energy else 0.0
+
+    rough_one, rough_other = thin(reference), thin(candidate)
+    rough = 8 * max(range(-600, 601), key=lambda lag: alike(rough_one, rough_other, lag))
+    return max(alike(reference, candidate, lag) for lag in range(rough - 10, rough + 11))
+
+
+def longest_silence(samples: Sequence[int]) -> int:
+    """Return the longest run of zeros, in samples."""
+    silences = re.findall(r"0+", "".join("1" if sample else "0" for sample in samples))
+    return max(map(len, silences), default=0)
+
+
+def tone(seconds: float) -> list[bytes]:
+    """Make 440 Hz as chunks of 40 ms."""
+    samples = [
+        round(12_000 * math.cos(math.tau * 440 * at / RATE)) for at in range(int(seconds * RATE))
+    ]
+    return [
+        struct.pack(f"<{len(samples[at : at + CHUNK])}h", *samples[at : at + CHUNK])
+        for at in range(0, len(samples), CHUNK)
+    ]
+
+
+def tapped(page: Page) -> list[int]:
+    """Return what the page played, from its first sound to its last, as 16-bit samples."""
+    script = "[...window.livegate.tapped].map(value => Math.round(value * 32768))"
+    samples: list[int] = page.evaluate(script)
+    loud = [at for at, value in enumerate(samples) if value]
+    return samples[loud[0] : loud[-1] + 1]
+
+
+class Server:
+    """The far end of the page's WebSocket, played by the test."""
+
+    def __init__(self, page: Page) -> None:
+        self._route: WebSocketRoute | None = None
+        self.frames: list[dict[str, object]] = []
+        page.route_web_socket(re.compile(".*"), self._accept)
+
+    def _accept(self, route: WebSocketRoute) -> None:
+        self._route = route
+        route.on_message(lambda payload: self.frames.append(json.loads(payload)))
+
+    def send(self, **frame: object) -> None:
+        """Send one frame to the page."""
+        assert self._route is not None
+        self._route.send(json.dumps(frame))
+
+    def send_sound(self, chunk: bytes) -> None:
+        """Send one `audio` frame to the page."""
+        data = base64.b64encode(chunk).decode()
+        self.send(type="audio", data=data, format="pcm16", sampleRate=RATE)
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the page's WebSocket."""
+        assert self._route is not None
+        self._route.close(code=code, reason=reason)
+
+
+@pytest.fixture
+def server(page: Page) -> Server:
+    """The demo page, connected to a server that the test plays."""
+    played = Server(page)
+    page.goto(f"{DEMO.as_uri()}?tap")
+    connect(page)
+    return played
+
+
+# The demo page and the gateway
+
+
+def test_typed_text_is_answered_in_text_and_sound(page: Page, gateway: Gateway) -> None:
+    """A typed message brings a text and its sound, and all of that sound is played."""
+    frames = record(page)
+    page.goto(gateway.http_url)
+    connect(page)
+    type_message(page, "Hello, how are you?")
+    expect(page.locator(".answer[data-note]")).to_have_text(re.compile(r"\w"))
+    wait_until(page, "it.playedSamples > 0 && !it.playing && it.queuedSamples === 0")
+    assert count(page, "playedSamples") == len(pcm(frames.received))
+    assert count(page, "droppedSamples") == 0
+    expect(page.locator(".error")).to_have_count(0)
+
+
+def test_text_alone_brings_no_sound(page: Page, gateway: Gateway) -> None:
+    """With the answer mode set to text, the page gets text and not one `audio` frame."""
+    frames = record(page)
+    page.goto(gateway.http_url)
+    page.get_by_label("Answer in").select_option("text")
+    connect(page)
+    type_message(page, "Hello")
+    expect(page.locator(".answer[data-note]")).to_have_text(re.compile(r"\w"))
+    assert Counter(str(frame["type"]) for frame in frames.received)["audio"] == 0
+
+
+@pytest.mark.parametrize("query", ["", "&resample"], ids=["16 kHz", "resampled"])
+def test_what_is_spoken_arrives_and_is_answered(
+    speaking_page: Page, gateway: Gateway, query: str
+) -> None:
+    """Holding the button delivers the microphone's sound in pieces of 40 ms; Gemini answers it."""
+    frames = record(speaking_page)
+    speaking_page.goto(f"{gateway.http_url}?processing=off{query}")
+    connect(speaking_page)
+    _hold_to_talk(speaking_page)
+    expect(speaking_page.locator(".answer[data-note]")).to_have_text(re.compile(r"\w"))
+    _assert_speech(frames)
+
+
+def test_the_page_works_opened_from_disk(speaking_page: Page, gateway: Gateway) -> None:
+    """From a file:// address the page hears, sends and plays as it does when served."""
+    frames = record(speaking_page)
+    speaking_page.goto(from_disk(DEMO, gateway, processing="off"))
+    connect(speaking_page)
+    _hold_to_talk(speaking_page)
+    expect(speaking_page.locator(".answer[data-note]")).to_have_text(re.compile(r"\w"))
+    wait_until(speaking_page, "it.playedSamples > 0")
+    _assert_speech(frames)
+
+
+def _hold_to_talk(page: Page) -> None:
+    speech_frames = 95  # of 40 ms: the recording and a little silence
+    page.get_by_role("button", name="Hold to talk").hover()
+    page.mouse.down()
+    wait_until(page, f"it.frames.out > {speech_frames}")
+    page.mouse.up()
+
+
+def _assert_speech(frames: Frames) -> None:
+    kinds = [frame["type"] for frame in frames.sent]
+    assert kinds[0] == "config"
+    assert set(kinds[1:-1]) == {"audio"}
+    assert kinds[-1] == "audio_end"
+    pieces = [len(pcm([frame])) for frame in frames.sent[1:-1]]
+    assert set(pieces[:-1]) == {640}
+    with wave.open(str(SPEECH)) as recording:
+        spoken = array("h", recording.readframes(recording.getnframes()))
+    assert correlation(spoken, pcm(frames.sent)) > 0.99
+
+
+def test_markup_in_an_answer_is_shown_and_does_not_run(page: Page, gateway: Gateway) -> None:
+    """An answer that contains HTML is shown as the text it is."""
+    page.goto(gateway.http_url)
+    connect(page)
+    type_message(page, "/html")
+    expect(page.locator(".answer[data-note]")).to_contain_text(HTML)
+    expect(page.locator("#log img, #log script")).to_have_count(0)
+    assert page.evaluate("window.__x") is None
+
+
+# The demo page alone
+
+
+def test_markup_in_any_frame_does_not_run(page: Page, server: Server) -> None:
+    """HTML in notices, errors, tool calls and transcripts is shown as text."""
+    server.send(type="system", data=HTML)
+    server.send(type="error", data=HTML, code=HTML)
+    server.send(type="config_success", message=HTML, refused={"voice": HTML})
+    server.send(type="tool_call", id="1", name=HTML, args={"a": HTML})
+    server.send(type="input_transcript", text=HTML, final=True)
+    expect(page.locator("#log > *")).to_have_count(5)
+    for line in page.locator("#log > *").all():
+        expect(line).to_contain_text("<img src=x onerror=")
+    expect(page.locator("#log img, #log script")).to_have_count(0)
+    assert page.evaluate("window.__x") is None
+
+
+def test_sound_in_uneven_pieces_is_played_without_holes(page: Page, server: Server) -> None:
+    """Chunks that come unevenly, but in time, are played as one unbroken sound."""
+    chunks = tone(2)
+    started = time.monotonic()
+    for number, chunk in enumerate(chunks):
+        due = 0.032 * number + (0.05 if number % 4 == 3 else 0)
+        page.wait_for_timeout(max(0.0, 1000 * (started + due - time.monotonic())))
+        server.send_sound(chunk)
+    server.send(type="turn_complete", turn=1, reason="complete")
+    wait_until(page, "it.playedSamples > 0 && !it.playing")
+    heard = tapped(page)
+    assert longest_silence(heard) <= MILLISECOND
+    assert heard == list(array("h", b"".join(chunks)))
+    assert count(page, "underruns") == 0
+
+
+def test_a_turn_shorter_than_the_cushion_is_played(page: Page, server: Server) -> None:
+    """The end of a turn starts what was still waiting for more."""
+    server.send_sound(tone(0.04)[0])
+    server.send(type="turn_complete", turn=1, reason="complete")
+    wait_until(page, f"it.playedSamples === {CHUNK} && !it.playing")
+
+
+def test_a_hole_is_counted(page: Page, server: Server) -> None:
+    """Sound that comes too late within a turn counts as an underrun."""
+    for chunk in tone(0.2):
+        server.send_sound(chunk)
+    wait_until(page, f"it.playedSamples === {RATE // 5}")
+    server.send_sound(tone(0.04)[0])
+    server.send(type="turn_complete", turn=1, reason="complete")
+    wait_until(page, "it.underruns === 1 && !it.playing")
+
+
+def test_an_interruption_empties_the_queue(page: Page, server: Server) -> None:
+    """After `interrupted` nothing of the answer is left to play, and the sound fades out."""
+    chunks = tone(5)
+    server.send(type="response", text="A long story")
+    for chunk in chunks:
+        server.send_sound(chunk)
+    wait_until(page, f"it.playing && it.playedSamples > {RATE // 4}")
+    server.send(type="interrupted", turn=1)
+    wait_until(page, "!it.playing && it.queuedSamples === 0")
+    expect(page.locator(".answer")).to_have_attribute("data-note", "interrupted")
+    played, dropped = count(page, "playedSamples"), count(page, "droppedSamples")
+    assert played + dropped == 5 * RATE
+    assert dropped > RATE
+    assert max(map(abs, tapped(page)[-10:])) < 1200  # a tenth of the tone's height
+
+
+def test_stop_asks_for_an_interruption(page: Page, server: Server) -> None:
+    """The stop button sends `interrupt`."""
+    page.get_by_role("button", name="Stop answer").click()
+    page.wait_for_timeout(1)  # lets the frame in
+    assert server.frames[-1] == {"type": "interrupt"}
+
+
+def test_settings_are_sent_as_config(page: Page) -> None:
+    """What is set goes out in `config`, what is blank does not."""
+    server = Server(page)
+    page.goto(DEMO.as_uri())
+    page.get_by_label("Voice").select_option("Kore")
+    page.get_by_label("System instruction").fill("Answer briefly.")
+    page.get_by_label("Temperature").fill("0.4")
+    connect(page)
+    config = server.frames[0]
+    assert config["type"] == "config"
+    data = config["data"]
+    assert isinstance(data, dict)
+    assert data == {
+        "generation_config": {"response_modalities": ["TEXT", "AUDIO"], "temperature": 0.4},
+        "voice": "Kore",
+        "system_instruction": "Answer briefly.",
+        "events": ["turn_complete", "interrupted", "tool_call", "input_transcript"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "shown", "state"),
+    [
+        (1008, "not allowed", "Not connected"),
+        (4201, "API key was refused", "Not connected"),
+        (1012, "Connecting again in 1 s", "Connecting again soon"),
+        (4103, "Connecting again in 1 s", "Connecting again soon"),
+    ],
+)
+def test_a_close_says_what_to_do(
+    page: Page, server: Server, code: int, shown: str, state: str
+) -> None:
+    """A close shows its code and meaning, and only a code worth a retry brings one."""
+    server.close(code, "because")
+    last = page.locator("#log > *").last
+    expect(last).to_contain_text(f"code {code}")
+    expect(last).to_contain_text("because")
+    expect(last).to_contain_text(shown)
+    expect(page.get_by_role("status")).to_have_text(state)
+
+
+def test_the_space_bar_talks_outside_of_text_fields(speaking_page: Page) -> None:
+    """Space held on the page sends sound; in the message field it is a space."""
+    server = Server(speaking_page)
+    speaking_page.goto(DEMO.as_uri())
+    connect(speaking_page)
+    field = speaking_page.get_by_label("Message")
+    field.press("Space")
+    expect(field).to_have_value(" ")
+    field.evaluate("field => field.blur()")
+    speaking_page.keyboard.down("Space")
+    wait_until(speaking_page, "it.frames.out > 3")
+    speaking_page.keyboard.up("Space")
+    expect(speaking_page.locator(".mine")).to_have_text("Spoken")
+    speaking_page.wait_for_timeout(1)  # lets the last frame in
+    kinds = [frame["type"] for frame in server.frames]
+    assert kinds[0] == "config"
+    assert kinds[-1] == "audio_end"
+    assert set(kinds[1:-1]) == {"audio"}
+
+
+def test_a_missing_microphone_is_told(page: Page, server: Server) -> None:
+    """A microphone that is refused or absent gives a sentence, and nothing is sent."""
+    page.get_by_role("button", name="Hold to talk").click()
+    expect(page.locator(".error")).to_have_text(re.compile("microphone", re.IGNORECASE))
+    expect(page.get_by_role("button", name="Hold to talk")).to_be_enabled()
+    assert [frame["type"] for frame in server.frames] == ["config"]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("path", [DEMO, DEBUG], ids=["demo", "debug"])
+def test_everything_fits_the_screen(page: Page, path: Path, width: int) -> None:
+    """No control is cut off at the side, and each has a name."""
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(path.as_uri())
+    for control in page.locator("button, input, select, textarea").all():
+        expect(control).to_have_accessible_name(re.compile(r"\w"))
+        box = control.bounding_box()
+        if box is not None and control.is_visible():
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+
+
+# The debug page
+
+
+def test_the_debug_page_shows_frames_both_ways(page: Page, debug_gateway: Gateway) -> None:
+    """Each example frame is sent as it is in the document, and its answer is shown."""
+    frames = record(page)
+    page.goto(debug_gateway.http_url)
+    page.get_by_role("button", name="Connect", exact=True).click()
+    out, back = page.locator("#log .out"), page.locator("#log .in")
+    names = ["config", "message", "text", "audio", "audio_end", "ping"]
+    for name in names:
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(out.last).to_contain_text(f'"type":"{name}"')
+    for kind in ["config_success", "response", "audio", "pong"]:
+        expect(back.filter(has_text=re.compile(f'"type": ?"{kind}"')).first).to_be_visible()
+    assert [frame["type"] for frame in frames.sent] == names
+    assert len(pcm(frames.sent)) == 16_000
+    shown = out.filter(has_text='"type":"audio"').first
+    assert len(shown.inner_text()) < 200
+
+
+def test_the_debug_page_sends_anything(page: Page, debug_gateway: Gateway) -> None:
+    """Text that is no JSON goes out as typed, and the error comes back."""
+    page.goto(from_disk(DEBUG, debug_gateway))
+    page.get_by_role("button", name="Connect", exact=True).click()
+    page.get_by_label("Send anything").fill('{"type": oops')
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.locator("#log .out")).to_contain_text('{"type": oops')
+    expect(page.locator("#log .in").filter(has_text='"error"').first).to_be_visible()
+    page.get_by_role("button", name="Disconnect").click()
+    expect(page.locator("#log")).to_contain_text("closed: code 1000")
+
+
+# The original document's browser client
+
+
+def original_snippet() -> str:
+    """Return the JavaScript client of the protocol's original document, verbatim."""
+    document = ROOT / "docs" / "api.md"
+    block = r"### JavaScript/Browser Client\s+```javascript\n(.*?)```"
+    if document.exists() and (match := re.search(block, document.read_text("utf-8"), re.DOTALL)):
+        return match[1]
+    return (Path(__file__).parent / "original_snippet.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("modalities", "expected"),
+    [
+        ("['TEXT']", ["Gemini says:"]),
+        ("['TEXT', 'AUDIO']", ["Gemini says:", "Received audio data"]),
+    ],
+    ids=["text", "text and audio"],
+)
+def test_the_original_snippet_runs(
+    page: Page,
+    gateway: Gateway,
+    serve_folder: Callable[[Path], str],
+    tmp_path: Path,
+    modalities: str,
+    expected: list[str],
+) -> None:
+    """The original client, from a page of another local server, gets what its document says."""
+    snippet = original_snippet()
+    for old, new in [
+        ("ws://localhost:8000/", f"ws://localhost:{gateway.port}/"),
+        ("response_modalities: ['TEXT']", f"response_modalities: {modalities}"),
+    ]:
+        assert old in snippet
+        snippet = snippet.replace(old, new)
+    markup = f'<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script>{snippet}</script>'
+    (tmp_path / "index.html").write_text(markup, "utf-8")
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(serve_folder(tmp_path))
+    page.wait_for_function("ws.readyState === WebSocket.OPEN")
+    page.evaluate("sendMessage('Hello, how are you?')")
+    for start in expected:
+        if not any(line.startswith(start) for line in said):
+            page.wait_for_event("console", lambda message, start=start: message.text.startswith(start))
+    assert any(line.startswith("System: Connected to Gemini Live") for line in said)
+    assert not any(line.startswith("Error:") for line in said)
