@@ -1,0 +1,6 @@
+"""`python -m livegate` and the `livegate` script."""
+
+from livegate.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from playwright.sync_api import Browser, Page, Playwright
 
@@ -102,7 +102,7 @@ def speaking_page(playwright: Playwright, chromium: str) -> Iterator[Page]:
 
 
 @contextmanager
-def _strict_page(page: Page) -> Iterator[Page]:
+def _strict_page(page: Page) -> Generator[Page]:
     faults: list[str] = []
     page.on("pageerror", lambda fault: faults.append(str(fault)))
     page.set_default_timeout(15_000)
@@ -131,9 +131,9 @@ def debug_gateway(runtime: str) -> Iterator[Gateway]:
 
 
 @contextmanager
-def _serve(*arguments: str) -> Iterator[Gateway]:
+def _serve(*arguments: str) -> Generator[Gateway]:
     command = [sys.executable, "-u", "-m", "livegate", *arguments, "--port", "0"]
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - the arguments are ours
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
     ) as process:
         try:
@@ -161,21 +161,19 @@ def _read_address(output: IO[str], process: subprocess.Popen[str]) -> Gateway:
                 return Gateway(f"http://{base}/", f"ws://{base}/api/gemini/ws")
     finally:
         watchdog.cancel()
-    raise AssertionError(f"the gateway named no address within {START_TIMEOUT_S} s: {''.join(said)}")
-
-
-class _QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing: the requests are the browser's."""
+    raise AssertionError(
+        f"the gateway named no address within {START_TIMEOUT_S} s: {''.join(said)}"
+    )
 
 
 @pytest.fixture
-def serve_folder() -> Iterator[Callable[[Path], str]]:
-    """Serve a folder as static files from a further port of localhost; returns its address."""
+def serve_html(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Serve markup as a page from a further port of localhost; returns its address."""
     with ExitStack() as stack:
 
-        def serve(folder: Path) -> str:
-            handler = partial(_QuietHandler, directory=str(folder))
+        def serve(markup: str) -> str:
+            (tmp_path / "index.html").write_text(markup, "utf-8")
+            handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
             server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), handler))
             thread = threading.Thread(target=server.serve_forever)
             thread.start()

@@ -20,12 +20,12 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from playwright.sync_api import expect  # noqa: E402
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from playwright.sync_api import Page, WebSocket, WebSocketRoute
+    from playwright.sync_api import Locator, Page, WebSocket, WebSocketRoute
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "gemini_live_demo.html"
@@ -42,20 +42,9 @@ pytestmark = pytest.mark.browser
 class Gateway(Protocol):
     """What these tests need of the `gateway` fixture."""
 
-    @property
-    def http_url(self) -> str:
-        """Address of the page."""
-        ...
-
-    @property
-    def ws_url(self) -> str:
-        """Address of the WebSocket."""
-        ...
-
-    @property
-    def port(self) -> int:
-        """Port of both."""
-        ...
+    http_url: str
+    ws_url: str
+    port: int
 
 
 class Frames(NamedTuple):
@@ -95,6 +84,11 @@ def type_message(page: Page, text: str) -> None:
     page.get_by_label("Message").press("Enter")
 
 
+def answer(page: Page) -> Locator:
+    """Find the last answer, once it is whole."""
+    return page.locator("#log[aria-busy=false] .answer").last
+
+
 def wait_until(page: Page, condition: str) -> None:
     """Wait for a condition on the demo page's debug object, called `it`."""
     page.wait_for_function(f"() => {{ const it = window.livegate; return {condition}; }}")
@@ -120,16 +114,31 @@ def correlation(reference: Sequence[int], candidate: Sequence[int]) -> float:
     def thin(samples: Sequence[int]) -> list[int]:
         return [sum(samples[at : at + 8]) for at in range(0, len(samples) - 7, 8)]
 
-    def alike(one: Sequence[int], other: Sequence[int], lag: int) -> float:
+    def alike(one: Sequence[float], other: Sequence[float], lag: int) -> float:
         one, other = one[max(0, -lag) :], other[max(0, lag) :]
         length = min(len(one), len(other))
         one, other = one[:length], other[:length]
         energy = sum(map(operator.mul, one, one)) * sum(map(operator.mul, other, other))
         return sum(map(operator.mul, one, other)) / math.sqrt(energy) if energy else 0.0
 
-    rough_one, rough_other = thin(reference), thin(candidate)
-    rough = 8 * max(range(-600, 601), key=lambda lag: alike(rough_one, rough_other, lag))
-    return max(alike(reference, candidate, lag) for lag in range(rough - 10, rough + 11))
+    def best(one: Sequence[float], other: Sequence[float], lags: range) -> int:
+        return max(lags, key=lambda lag: alike(one, other, lag))
+
+    lag = 8 * best(thin(reference), thin(candidate), range(-600, 601))
+    lag = best(reference, candidate, range(lag - 10, lag + 11))
+    return max(
+        alike(reference, delayed(candidate, part / 8), lag + shift)
+        for part in range(8)
+        for shift in (-2, -1)
+    )
+
+
+def delayed(samples: Sequence[int], part: float) -> list[float]:
+    """Delay by a part of a sample, by cubic interpolation; the first two samples go."""
+    before, after = (part + 1) * part * (1 - part) / 6, part * (part - 1) * (2 - part) / 6
+    here, previous = (1 - part) * (2 - part) * (1 + part) / 2, part * (2 - part) * (1 + part) / 2
+    quads = zip(samples[:-3], samples[1:-2], samples[2:-1], samples[3:], strict=True)
+    return [-before * a + previous * b + here * c + after * d for a, b, c, d in quads]
 
 
 def longest_silence(samples: Sequence[int]) -> int:
@@ -203,7 +212,7 @@ def test_typed_text_is_answered_in_text_and_sound(page: Page, gateway: Gateway) 
     page.goto(gateway.http_url)
     connect(page)
     type_message(page, "Hello, how are you?")
-    expect(page.locator(".answer[data-note]")).to_have_text(re.compile(r"\w"))
+    expect(answer(page)).to_have_text(re.compile(r"\w"))
     wait_until(page, "it.playedSamples > 0 && !it.playing && it.queuedSamples === 0")
     assert count(page, "playedSamples") == len(pcm(frames.received))
     assert count(page, "droppedSamples") == 0
@@ -217,7 +226,7 @@ def test_text_alone_brings_no_sound(page: Page, gateway: Gateway) -> None:
     page.get_by_label("Answer in").select_option("text")
     connect(page)
     type_message(page, "Hello")
-    expect(page.locator(".answer[data-note]")).to_have_text(re.compile(r"\w"))
+    expect(answer(page)).to_have_text(re.compile(r"\w"))
     assert Counter(str(frame["type"]) for frame in frames.received)["audio"] == 0
 
 
@@ -230,7 +239,7 @@ def test_what_is_spoken_arrives_and_is_answered(
     speaking_page.goto(f"{gateway.http_url}?processing=off{query}")
     connect(speaking_page)
     _hold_to_talk(speaking_page)
-    expect(speaking_page.locator(".answer[data-note]")).to_have_text(re.compile(r"\w"))
+    expect(answer(speaking_page)).to_have_text(re.compile(r"\w"))
     _assert_speech(frames)
 
 
@@ -240,7 +249,7 @@ def test_the_page_works_opened_from_disk(speaking_page: Page, gateway: Gateway) 
     speaking_page.goto(from_disk(DEMO, gateway, processing="off"))
     connect(speaking_page)
     _hold_to_talk(speaking_page)
-    expect(speaking_page.locator(".answer[data-note]")).to_have_text(re.compile(r"\w"))
+    expect(answer(speaking_page)).to_have_text(re.compile(r"\w"))
     wait_until(speaking_page, "it.playedSamples > 0")
     _assert_speech(frames)
 
@@ -270,7 +279,7 @@ def test_markup_in_an_answer_is_shown_and_does_not_run(page: Page, gateway: Gate
     page.goto(gateway.http_url)
     connect(page)
     type_message(page, "/html")
-    expect(page.locator(".answer[data-note]")).to_contain_text(HTML)
+    expect(answer(page)).to_contain_text(HTML)
     expect(page.locator("#log img, #log script")).to_have_count(0)
     assert page.evaluate("window.__x") is None
 
@@ -423,6 +432,7 @@ def test_everything_fits_the_screen(page: Page, path: Path, width: int) -> None:
     """No control is cut off at the side, and each has a name."""
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(path.as_uri())
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     for control in page.locator("button, input, select, textarea").all():
         expect(control).to_have_accessible_name(re.compile(r"\w"))
         box = control.bounding_box()
@@ -487,8 +497,7 @@ def original_snippet() -> str:
 def test_the_original_snippet_runs(
     page: Page,
     gateway: Gateway,
-    serve_folder: Callable[[Path], str],
-    tmp_path: Path,
+    serve_html: Callable[[str], str],
     modalities: str,
     expected: list[str],
 ) -> None:
@@ -501,14 +510,15 @@ def test_the_original_snippet_runs(
         assert old in snippet
         snippet = snippet.replace(old, new)
     markup = f'<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script>{snippet}</script>'
-    (tmp_path / "index.html").write_text(markup, "utf-8")
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    page.goto(serve_folder(tmp_path))
+    page.goto(serve_html(markup))
     page.wait_for_function("ws.readyState === WebSocket.OPEN")
     page.evaluate("sendMessage('Hello, how are you?')")
     for start in expected:
         if not any(line.startswith(start) for line in said):
-            page.wait_for_event("console", lambda message, start=start: message.text.startswith(start))
+            page.wait_for_event(
+                "console", lambda message, start=start: message.text.startswith(start)
+            )
     assert any(line.startswith("System: Connected to Gemini Live") for line in said)
     assert not any(line.startswith("Error:") for line in said)

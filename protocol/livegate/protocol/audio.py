@@ -99,7 +99,9 @@ def declared_rate(mime_type: str | None, said: str | None, sample_rate: int | No
         if name not in _SAID_PCM:
             raise RemoteProtocolError(ErrorCode.AUDIO_FORMAT, needs_pcm(shown(name)))
     found = _RATE.search(mime_type or "")
-    rate = sample_rate or (int(found.group(1)) if found else INPUT_RATE)
+    rate = int(found.group(1)) if found else INPUT_RATE
+    if sample_rate is not None:
+        rate = sample_rate
     if not MIN_RATE <= rate <= MAX_RATE:
         raise RemoteProtocolError(
             ErrorCode.AUDIO_FORMAT,

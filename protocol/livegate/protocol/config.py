@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from livegate.protocol import _json
-from livegate.protocol.errors import ErrorCode, RemoteProtocolError, shown
+from livegate.protocol.errors import shown
 from livegate.protocol.profiles import (
     DEFAULT_MODEL,
     RETIRED,
@@ -42,9 +42,11 @@ class Delta:
     values: Mapping[str, object]
     """The table's name -> value as it goes upstream; None takes a setting back."""
     given: Mapping[str, str]
-    """The table's name -> the client's own spelling, for the answer."""
+    """The client's own spelling -> the table's name, for the answer."""
     refused: Mapping[str, str]
     """The client's key -> why nothing can come of it."""
+    fault: str = ""
+    """Why none of it is applied: every setting that Gemini could never accept."""
 
 
 @attrs.frozen
@@ -108,21 +110,15 @@ class Plan:
 
 
 def parse(data: Mapping[str, object]) -> Delta:
-    """Judge one config.
-
-    Raises:
-        RemoteProtocolError: `bad_config`, naming every fault.
-    """
-    if len(data) > _MAX_KEYS:
-        raise RemoteProtocolError(
-            ErrorCode.BAD_CONFIG, f"config has {len(data)} keys; there are {len(KEYS)} settings"
-        )
+    """Judge one config; if any of it is at fault, nothing of it is left but the fault."""
     values: dict[str, object] = {}
     given: dict[str, str] = {}
     refused: dict[str, str] = {}
     faults: list[str] = []
-    for spelling, value, keys in _flattened(data, faults):
-        key = spelling.rpartition(".")[2]
+    flat = _flattened(data, faults)
+    if len(flat) > _MAX_KEYS:
+        return _faulty(f"config has {len(flat)} keys; there are {len(KEYS)} settings")
+    for spelling, key, value, keys in flat:
         name = canonical(key, keys)
         if name is None:
             refused[spelling] = LATER.get(
@@ -135,24 +131,27 @@ def parse(data: Mapping[str, object]) -> Delta:
             faults.append(f"{spelling} {error}")
             continue
         if name in values and values[name] != checked:
-            faults.append(f"{spelling} contradicts {given[name]}")
+            first = next(earlier for earlier, known in given.items() if known == name)
+            faults.append(f"{spelling} contradicts {first}")
         values[name] = checked
-        given[name] = spelling
-    if faults:
-        raise RemoteProtocolError(ErrorCode.BAD_CONFIG, "; ".join(faults))
-    return Delta(values, given, refused)
+        given[spelling] = name
+    return _faulty("; ".join(faults)) if faults else Delta(values, given, refused)
+
+
+def _faulty(fault: str) -> Delta:
+    return Delta({}, {}, {}, fault)
 
 
 def _flattened(
     data: Mapping[str, object], faults: list[str]
-) -> list[tuple[str, object, Mapping[str, Setting]]]:
-    """Return (the client's key, value, where to look it up), `generation_config` opened up."""
-    found: list[tuple[str, object, Mapping[str, Setting]]] = []
+) -> list[tuple[str, str, object, Mapping[str, Setting]]]:
+    """Return (spelling, key, value, where to look it up), `generation_config` opened up."""
+    found: list[tuple[str, str, object, Mapping[str, Setting]]] = []
     for key, value in data.items():
         if snake_case(key) != "generation_config":
-            found.append((key, value, KEYS))
+            found.append((key, key, value, KEYS))
         elif _json.is_object(value):
-            found += [(f"{key}.{inner}", value[inner], GENERATION_KEYS) for inner in value]
+            found += [(f"{key}.{inner}", inner, value[inner], GENERATION_KEYS) for inner in value]
         elif value is not None:
             faults.append(f"{key} must be an object, got {shown(value)}")
     return found
@@ -290,7 +289,7 @@ def report(delta: Delta, plan: Plan) -> Mapping[str, object]:
     applied: dict[str, object] = {}
     clamped: dict[str, object] = {}
     refused: dict[str, object] = dict(delta.refused)
-    for name, spelling in delta.given.items():
+    for spelling, name in delta.given.items():
         if name in plan.refused:
             refused[spelling] = plan.refused[name]
         elif name in plan.clamped:

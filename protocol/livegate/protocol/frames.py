@@ -114,7 +114,7 @@ class _Wire(msgspec.Struct, frozen=True, gc=False):
     type: str
     data: msgspec.Raw = msgspec.Raw()
     text: msgspec.Raw = msgspec.Raw()
-    mime_type: str | None = None
+    mime_type: msgspec.Raw = msgspec.Raw()
 
 
 class _TextData(msgspec.Struct, frozen=True):
@@ -143,6 +143,7 @@ class _ResponseData(msgspec.Struct, frozen=True):
 
 
 _wire = msgspec.json.Decoder(_Wire)
+_mime_type: msgspec.json.Decoder[str | None] = msgspec.json.Decoder(str | None)
 _string = msgspec.json.Decoder(str)
 _text_data = msgspec.json.Decoder(str | _TextData)
 _media_data = msgspec.json.Decoder(_MediaData)
@@ -232,7 +233,7 @@ def _read_audio(wire: _Wire, _payload: bytes, _limits: Limits) -> Audio:
         )
         text = _base64(field, (data.data or data.base64 or data.b64 or "").encode())
     else:
-        rate = audio.declared_rate(wire.mime_type, None, None)
+        rate = audio.declared_rate(_declared_mime_type(wire), None, None)
         text = _base64(field, _raw_string(field, raw))
     return _pcm(field, text, rate)
 
@@ -248,7 +249,7 @@ def _pcm(field: str, text: str, rate: int) -> Audio:
 def _read_image(wire: _Wire, _payload: bytes, _limits: Limits) -> Image:
     field = f"{wire.type}.data"
     raw = bytes(wire.data)
-    mime_type = wire.mime_type
+    mime_type = _declared_mime_type(wire)
     if raw.startswith(b"{"):
         data = _typed(field, _media_data, raw)
         mime_type = data.mime_type or data.mimeType or mime_type
@@ -262,6 +263,10 @@ def _read_image(wire: _Wire, _payload: bytes, _limits: Limits) -> Image:
             f"{wire.type}.mime_type must be {' or '.join(_IMAGES)}, got {shown(mime_type)}",
         )
     return Image(_base64(field, raw_text), mime_type)
+
+
+def _declared_mime_type(wire: _Wire) -> str | None:
+    return _typed(f"{wire.type}.mime_type", _mime_type, bytes(wire.mime_type) or b"null")
 
 
 def _base64(field: str, text: bytes) -> str:

@@ -5,7 +5,8 @@ We write camelCase, the documented form. Of what Gemini sends, unknown keys are 
 ones appear every month.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
 import attrs
@@ -235,6 +236,9 @@ class _ServerMessage(msgspec.Struct, rename="camel"):
 _message = msgspec.json.Decoder(_ServerMessage)
 _GO_AWAY_DEFAULT_S: Final = 60.0
 """The lead that the documentation gives, should `timeLeft` be unreadable."""
+_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+_MAX_DEPTH: Final = 100
+"""How deep free JSON may nest: what can be decoded must be encodable again for the client."""
 
 
 def decode(payload: bytes) -> list[Message]:
@@ -247,6 +251,8 @@ def decode(payload: bytes) -> list[Message]:
         wire = _message.decode(payload)
     except _json.MALFORMED as error:
         raise ValueError(str(error)) from None
+    if any(_json.depth(value, _MAX_DEPTH) > _MAX_DEPTH for value in _free_json(wire)):
+        raise ValueError(f"it nests deeper than {_MAX_DEPTH} levels")
     found: list[Message] = []
     if wire.setup_complete is not None:
         found.append(SetupComplete())
@@ -267,6 +273,17 @@ def decode(payload: bytes) -> list[Message]:
     if wire.go_away is not None:
         found.append(GoAway(_seconds(wire.go_away.time_left)))
     return found
+
+
+def _free_json(wire: _ServerMessage) -> Iterator[object]:
+    """Return all that has no schema."""
+    yield from (wire.usage_metadata, wire.voice_activity)
+    for call in (wire.tool_call and wire.tool_call.function_calls) or ():
+        yield call.args
+    content = wire.server_content or _ServerContent()
+    yield content.grounding_metadata
+    for part in (content.model_turn and content.model_turn.parts) or ():
+        yield from (part.executable_code, part.code_execution_result)
 
 
 def _content(content: _ServerContent) -> list[Message]:
@@ -312,10 +329,8 @@ def _ending(wire: _ServerMessage) -> list[Message]:
 
 def _seconds(duration: str) -> float:
     """Return a protobuf JSON duration (`"9.500s"`) in seconds."""
-    try:
-        return max(0.0, float(duration.removesuffix("s")))
-    except ValueError:
-        return _GO_AWAY_DEFAULT_S
+    found = _DURATION.fullmatch(duration)
+    return float(found.group(1)) if found else _GO_AWAY_DEFAULT_S
 
 
 def encode_setup(setup: Mapping[str, object], handle: str | None) -> bytes:

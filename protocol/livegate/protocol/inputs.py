@@ -49,7 +49,8 @@ class ClientGone:
     """The client's WebSocket ended, whoever ended it."""
 
     link: int
-    code: int
+    code: int = 1006
+    """RFC 6455 section 7.4.1: 1006 if none was given."""
     reason: str = ""
 
 

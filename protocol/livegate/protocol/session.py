@@ -214,13 +214,16 @@ class Session:
                 assert_never(timer)
 
     def _shut_down(self) -> None:
-        self._reply(replies.system("the gateway is restarting: connect again"))
-        self._out.close_client(1012)
+        if self._phase is not Phase.NEW:
+            self._reply(replies.system("the gateway is restarting: connect again"))
+            self._out.close_client(1012)
         self._end(Trigger.SHUTDOWN, 1012)
 
     # The line: content and config, in order
 
     def _take_config(self, delta: Delta, size: int) -> None:
+        if delta.fault and not self._terms.size and not self._line.has_config:
+            raise RemoteProtocolError(ErrorCode.BAD_CONFIG, delta.fault)
         self._hold(delta, size)
         self._step(Trigger.CONFIG)
         if self._phase is Phase.SETUP and not self._line.has_content:
@@ -242,7 +245,7 @@ class Session:
             raise RemoteProtocolError(
                 ErrorCode.SETUP_REFUSED, "Gemini refused the last config: send a better one first"
             )
-        self._hold(frame, size)
+        self._hold(frame, max(size, uplink.least_size(frame)))
         self._advance()
 
     def _hold(self, item: frames.Content | Delta, size: int) -> None:
@@ -257,7 +260,7 @@ class Session:
                 self._flow.sent(Side.UPSTREAM, self._line.pop().size)
                 self._deliver(item)
             elif self._terms.with_(item).setup == self._terms.plan.setup:
-                self._absorb()
+                self._terms.absorb(item, self._line.pop().size)
                 self._answer_configs()
             elif self._may_relink:
                 self._step(Trigger.RELINK)
@@ -353,7 +356,7 @@ class Session:
     def _send_setup(self) -> None:
         plan = self._terms.plan
         handle, is_lost = self._memory.open(plan.model)
-        if is_lost:
+        if is_lost or self._lost_context:
             self._lost_context = f"the conversation starts anew on {plan.model}"
         self._out.send_upstream(gemini.encode_setup(plan.setup, handle))
 
@@ -379,8 +382,11 @@ class Session:
         plan = self._terms.plan
         self._flow.sent(Side.UPSTREAM, self._terms.size)
         for delta in self._terms.accept():
+            if delta.fault:
+                self._reply(replies.error(ErrorCode.BAD_CONFIG, delta.fault))
+                continue
             self._out.log(Event.CONFIG_APPLIED, model=plan.model, **plan.labels)
-            if "model" in delta.given and (retired := plan.clamped.get("model")):
+            if "model" in delta.values and (retired := plan.clamped.get("model")):
                 self._reply(replies.system(f"{retired.why}: using {retired.got}"))
             self._reply(replies.config_success(config.report(delta, plan)))
 
@@ -453,8 +459,9 @@ class Session:
         is_refused = trigger is Trigger.LINK_REFUSED
         configs = self._terms.roll_back() if is_refused else self._terms.give_up()
         sentence += self._drop_content()
-        for _ in range(max(1, configs)):
-            self._reply(replies.error(code, sentence))
+        for fault in [delta.fault for delta in configs] or [""]:
+            known = (ErrorCode.BAD_CONFIG, fault) if fault else (code, sentence)
+            self._reply(replies.error(*known))
         self._step(trigger)
         if is_refused:
             self._resume_line()

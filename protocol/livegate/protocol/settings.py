@@ -198,7 +198,8 @@ def _events(value: object) -> object:
 
 
 def _label(value: object) -> object:
-    if not isinstance(value, str | int) or len(str(value)) > _MAX_LABEL:
+    is_text = isinstance(value, str | int) and not isinstance(value, bool)
+    if not is_text or len(str(value)) > _MAX_LABEL:
         raise _fail(f"a string of at most {_MAX_LABEL} characters", value)
     return value
 

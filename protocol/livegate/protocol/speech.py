@@ -48,6 +48,8 @@ class Speech:
                 was_speaking = self._is_speaking
                 self.forget()
                 return was_speaking
+            case frames.ActivityEnd():
+                self.forget()
             case frames.Text():
                 self._is_deaf = False
             case _:

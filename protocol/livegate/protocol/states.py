@@ -10,8 +10,8 @@ new link (`RELINK`), which takes the conversation along with Gemini's resumption
 answer runs, the change waits for its end (`HANDOVER`). Content that comes while there is no link
 to give it to waits in line, in order.
 
-**Turn** says who owes whom. Gemini must answer each question (`ASK`: a text, the end of speech, a
-tool's result), and its answer ends with one turnComplete. A question that comes before the
+**Turn** says who owes whom. Gemini must answer each question (`ASK`: a text, the end of speech),
+and its answer ends with one turnComplete. A question that comes before the
 answer to the one before has ended makes Gemini end that answer first, so two turnCompletes are
 due (`OVERLAP`).
 
@@ -102,7 +102,7 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
         Phase.NEW: {
             Trigger.CLIENT_OPENED: Phase.UNLINKED,
             Trigger.NO_KEY: Phase.CLOSED,
-            **_ENDS,
+            Trigger.SHUTDOWN: Phase.CLOSED,
         },
         Phase.UNLINKED: {
             Trigger.CONTENT: Phase.DIALING,

@@ -33,15 +33,15 @@ class Terms:
         self._accepted = self._config
         return self._answered()
 
-    def roll_back(self) -> int:
-        """Return to what Gemini accepted last; return how many configs that undoes."""
+    def roll_back(self) -> list[Delta]:
+        """Return to what Gemini accepted last; return the configs that this undoes."""
         self._config = self._accepted
         self.plan = self._resolve(self._config)
         return self.give_up()
 
-    def give_up(self) -> int:
-        """Keep the config, but answer it with an error; return how many wait for one."""
-        return len(self._answered())
+    def give_up(self) -> list[Delta]:
+        """Keep the config; return the ones to answer with an error, in order."""
+        return self._answered()
 
     def _answered(self) -> list[Delta]:
         deltas, self._unanswered = self._unanswered, []

@@ -22,7 +22,8 @@ class Turns:
         """The turn of which the client hears no more."""
         self._unspoken = ""
         """Text parts of a speaking model: its transcription says the same, if it comes."""
-        self._is_transcribed = False
+        self._is_transcribed = self._is_written = False
+        """Which of the two the client reads in this turn: never both."""
         self._max_unspoken = limits.free_json_bytes
         self._calls: deque[str] = deque(maxlen=limits.pending_calls)
 
@@ -47,18 +48,22 @@ class Turns:
                     ErrorCode.BAD_FRAME, f"no tool_call with id {shown(one.id)} waits for this"
                 )
         for one in frame.responses:
-            self._forget(one.id)
+            if not one.will_continue:
+                self._forget(one.id)
 
     def _forget(self, id_: str) -> None:
         if id_ in self._calls:
             self._calls.remove(id_)
 
     def hush(self) -> int:
-        """Let no more of the running answer through; return the turn to stop playing."""
+        """Let no more of the running answer through; return the turn to stop playing.
+
+        That is the last one if none runs; 0 if there was none yet.
+        """
         if self.state is not Turn.IDLE:
             self._muted = self.number
             return self.number
-        return max(1, self.completed)
+        return self.completed
 
     def cut_off(self) -> int:
         """Gemini was interrupted; return the turn to stop playing.
@@ -66,7 +71,7 @@ class Turns:
         That is the last one if no answer has begun since: the client may still be playing it.
         """
         if self.state is Turn.USER:
-            return max(1, self.completed)
+            return self.completed
         return self.hush()
 
     def link_ended(self) -> list[Reply]:
@@ -96,6 +101,8 @@ class Turns:
                 return self._unmuted(replies.response(text))
             case gemini.OutputTranscript(text=text):
                 self.step(TurnTrigger.OUTPUT)
+                if self._is_written or not plan.speaks:
+                    return []
                 self._is_transcribed = True
                 return self._unmuted(replies.response(text))
             case gemini.ToolCall(id=id_, name=name, args=args):
@@ -149,7 +156,10 @@ class Turns:
     def _unkept(self) -> list[Reply]:
         """Return the text parts of this turn as the answer, unless a transcription was."""
         text, self._unspoken = self._unspoken, ""
-        return self._unmuted(replies.response(text)) if text and not self._is_transcribed else []
+        if not text or self._is_transcribed:
+            return []
+        self._is_written = True
+        return self._unmuted(replies.response(text))
 
     def _complete(self, reason: str | None, usage: object) -> list[Reply]:
         self.step(TurnTrigger.TURN_COMPLETE)
@@ -161,4 +171,4 @@ class Turns:
     def _begin(self, number: int) -> None:
         self.number = number
         self._unspoken = ""
-        self._is_transcribed = False
+        self._is_transcribed = self._is_written = False

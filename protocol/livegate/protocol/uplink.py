@@ -1,14 +1,14 @@
 """A client's content, as messages to Gemini."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from livegate.protocol import audio, frames, gemini
 from livegate.protocol.config import Plan
 from livegate.protocol.errors import ErrorCode, RemoteProtocolError
 from livegate.protocol.limits import Limits
 
-_SILENCE_S = 1.0
-"""Silence that ends a turn where `audioStreamEnd` does not; end-of-speech detection waits less."""
+_SILENCE: Final = gemini.encode_audio(audio.silence(1.0), audio.INPUT_RATE)
+"""It ends a turn where `audioStreamEnd` does not; end-of-speech detection waits less."""
 
 
 def encode(frame: frames.Content, plan: Plan, limits: Limits) -> list[bytes]:
@@ -40,6 +40,11 @@ def encode(frame: frames.Content, plan: Plan, limits: Limits) -> list[bytes]:
             assert_never(frame)
 
 
+def least_size(frame: frames.Content) -> int:
+    """Return how many bytes go to Gemini for this, however short the client's frame was."""
+    return len(_SILENCE) if isinstance(frame, frames.AudioEnd) else 0
+
+
 def asks(frame: frames.Content) -> bool:
     """Whether Gemini must answer this."""
     return isinstance(frame, frames.Text | frames.AudioEnd | frames.ActivityEnd)
@@ -50,7 +55,7 @@ def _end_of_speech(plan: Plan) -> bytes:
         return gemini.encode_activity_end()
     if plan.profile.hears_stream_end:
         return gemini.encode_stream_end()
-    return gemini.encode_audio(audio.silence(_SILENCE_S), audio.INPUT_RATE)
+    return _SILENCE
 
 
 def _check_manual(type_: str, plan: Plan) -> None:

@@ -1,0 +1,123 @@
+"""Every check of the project, each a session: `nox -l` lists them, `.ci/run` runs them."""
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+OTHER_PYTHONS = ["3.11", "3.12", "3.13"]
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the project as it stands, and the named groups of tools."""
+    tools = [tool for group in groups for tool in nox.project.dependency_groups(PROJECT, group)]
+    session.install("--quiet", "-e", ".[all]", *tools)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run the gateway with its emulator: the main job, without a key."""
+    session.install("--quiet", "-e", ".[trio]")
+    session.run("livegate", "serve", "--emulator", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test suite on the Python at hand."""
+    install(session, "test", "browser")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=OTHER_PYTHONS)
+def pythons(session: nox.Session) -> None:
+    """Run the test suite, but for the browser's, on each Python that is installed."""
+    install(session, "test")
+    session.run("pytest", "-m", "not browser", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format; `nox -s lint -- --fix` mends what can be mended."""
+    session.install("--quiet", *nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", *([] if "--fix" in session.posargs else ["--check"]))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, with mypy and with pyright, both strict."""
+    install(session, "types")
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure branch coverage: the core's from its own tests alone, then all of it."""
+    install(session, "test")
+    core = ["--include", "protocol/*", "--fail-under", "100"]
+    session.run("coverage", "run", "-m", "pytest", "-q", "tests/protocol")
+    session.run("coverage", "report", *core)
+    session.run("coverage", "run", "--append", "-m", "pytest", "-q", "-m", "not browser")
+    session.run("coverage", "report", "--fail-under", "95")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Walk the core at random for some minutes: `nox -s fuzz -- --minutes 20`."""
+    install(session, "test")
+    session.run("python", "tests/support/fuzz.py", *(session.posargs or ["--minutes", "20"]))
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Break every row of the tables, and plant known bugs: the suite must notice each."""
+    install(session, "test")
+    session.run("python", "tests/support/mutate_tables.py", *session.posargs)
+    session.run("python", "tests/support/planted_bugs.py", *session.posargs)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the test suite on the oldest versions that the project says it works with."""
+    session.install("--quiet", "uv>=0.5")
+    tools = [*nox.project.dependency_groups(PROJECT, "test")]
+    session.run(
+        "uv", "pip", "install", "--quiet", "--resolution", "lowest-direct",
+        "--python", str(Path(session.bin) / "python"), "-e", ".[all]", *tools,
+    )  # fmt: skip
+    session.run("pytest", "-m", "not browser", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the sdist and the wheel, and use the wheel in an empty environment."""
+    session.install("--quiet", "build>=1.2")
+    out = Path(session.create_tmp()) / "dist"
+    session.run("python", "-m", "build", "--outdir", str(out))
+    wheel = max(out.glob("*.whl"), key=os.path.getmtime)
+    session.run("python", "-m", "venv", "--clear", str(out / "empty"))
+    python = str(out / "empty" / "bin" / "python")
+    session.run(python, "-m", "pip", "install", "--quiet", str(wheel), external=True)
+    with session.chdir(out):
+        session.run(python, "-m", "livegate", "--version", external=True)
+        session.run(python, "-m", "livegate", "check", "--emulator", external=True)
+
+
+@nox.session
+def live(session: nox.Session) -> None:
+    """Play the transcripts against the real Gemini, with a key, and show the differences."""
+    if not (os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY")):
+        session.skip("set GEMINI_API_KEY to play against the real service; it costs a few turns")
+    install(session, "test")
+    session.run("python", "tests/support/live.py", *session.posargs)
+
+
+if __name__ == "__main__":
+    sys.exit("run this with: nox -l")

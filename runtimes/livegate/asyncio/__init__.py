@@ -1,0 +1,54 @@
+"""livegate on asyncio: `serve` listens, `App` is for other ASGI servers, `Gateway` for embedders."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from socket import socket
+from typing import Any, cast
+
+import hypercorn.asyncio
+
+from livegate.asyncio.gateway import Gateway
+from livegate.shell.asgi import App
+from livegate.shell.listener import hypercorn_config
+from livegate.shell.settings import Settings
+
+__all__ = ["App", "Gateway", "app", "serve"]
+
+
+def app(settings: Settings) -> App:
+    """Return the gateway as an ASGI application for any asyncio server, or to mount."""
+    return App(Gateway(settings.target, settings.session), page=settings.page)
+
+
+async def serve(
+    settings: Settings,
+    sockets: Sequence[socket],
+    until: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serve on bound sockets until asked to end, then close all sessions with 1012.
+
+    Args:
+        settings: Gemini's address and key, and what holds for every session.
+        sockets: From `livegate.shell.sockets.listen`.
+        until: Returns when it is time to end; by default at SIGINT or SIGTERM.
+    """
+    gateway = Gateway(settings.target, settings.session)
+    await hypercorn.asyncio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
+        cast("Any", App(gateway, page=settings.page)),  # hypercorn has types of its own for ASGI
+        hypercorn_config(sockets),
+        shutdown_trigger=partial(_drain_after, until or _signalled, gateway),
+    )
+
+
+async def _drain_after(until: Callable[[], Awaitable[None]], gateway: Gateway) -> None:
+    await until()
+    await gateway.drain()
+
+
+async def _signalled() -> None:
+    loop, signalled = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, signalled.set)
+    await signalled.wait()

@@ -1,0 +1,71 @@
+"""The link to Gemini on asyncio, by websockets."""
+
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+
+from livegate.shell import faults
+from livegate.shell.sockets import Closed
+from livegate.shell.target import CLOSE_GRACE_S, KEY_HEADER, MAX_MESSAGE_BYTES, Target
+
+# websockets logs request headers at DEBUG, and the key is one.
+_QUIET = logging.getLogger("livegate.upstream")
+_QUIET.setLevel(logging.ERROR)
+
+
+class Upstream:
+    """An open WebSocket to Gemini."""
+
+    def __init__(self, socket: ClientConnection, target: Target) -> None:
+        self._socket = socket
+        self._target = target
+
+    async def receive(self) -> bytes | Closed:
+        """Wait for the next message, or for the end."""
+        try:
+            return await self._socket.recv(decode=False)
+        except websockets.ConnectionClosed as closed:
+            end = closed.rcvd
+            if end is None:
+                return Closed()
+            return Closed(end.code, self._target.key.redact(end.reason))
+
+    async def send(self, payload: bytes) -> None:
+        """Send one text message; into the void, once Gemini has gone: `receive` tells of it."""
+        with contextlib.suppress(websockets.ConnectionClosed):
+            await self._socket.send(payload, text=True)
+
+    async def close(self, code: int) -> None:
+        """Close the WebSocket, with its handshake."""
+        await self._socket.close(code)
+
+
+@contextlib.asynccontextmanager
+async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
+    """Open a link for as long as the block runs.
+
+    Raises:
+        DialError: It could not be opened.
+    """
+    try:
+        socket = await connect(
+            target.url,
+            ssl=target.ssl_context,
+            additional_headers={KEY_HEADER: target.key.value},
+            compression=None,
+            proxy=None,
+            open_timeout=None,
+            ping_interval=None,
+            close_timeout=CLOSE_GRACE_S,
+            max_size=MAX_MESSAGE_BYTES,
+            logger=_QUIET,
+        )
+    except websockets.InvalidStatus as rejected:
+        raise faults.DialError(faults.of_status(rejected.response.status_code)) from None
+    except (OSError, websockets.InvalidHandshake) as error:
+        raise faults.DialError(faults.of_exception(error)) from None
+    async with socket:
+        yield Upstream(socket, target)

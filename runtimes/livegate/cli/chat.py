@@ -1,0 +1,208 @@
+"""`livegate chat`: talk to any gateway of this protocol from a terminal."""
+
+import asyncio
+import base64
+import binascii
+import json
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import click
+import websockets
+from websockets.asyncio.client import ClientConnection, connect
+
+from livegate import recordings
+from livegate.protocol.errors import CLOSES
+
+HELP: Final = "type and press Enter; /audio FILE.wav speaks a recording, /help, /quit"
+_PIECE_S: Final = 0.1
+_ANSWER_S: Final = 30.0
+
+
+@click.command()
+@click.argument("url", default="ws://localhost:8000/api/gemini/ws")
+@click.option("--text", "text_only", is_flag=True, help="Ask for text alone, no sound.")
+@click.option("--voice", help="The voice that answers.")
+@click.option("--model", help="The model that answers; by default the gateway's.")
+@click.option(
+    "--save",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Where answers are saved as WAV files.",
+)
+def chat(url: str, voice: str | None, model: str | None, save: Path, *, text_only: bool) -> None:
+    """Type, read and hear: a conversation with the gateway at URL."""
+    modalities = ["TEXT"] if text_only else ["AUDIO"]
+    config = {"response_modalities": modalities, "voice": voice, "model": model}
+    settings = {key: value for key, value in config.items() if value is not None}
+    try:
+        code = asyncio.run(_converse(url, {**settings, "events": ["input_transcript"]}, save))
+    except (OSError, websockets.InvalidURI, websockets.InvalidHandshake) as error:
+        raise click.ClickException(
+            f"cannot reach {url}: {error}; is the gateway running? livegate serve --emulator"
+        ) from None
+    except KeyboardInterrupt:
+        code = 0
+    sys.exit(code)
+
+
+async def _converse(url: str, config: dict[str, object], save: Path) -> int:
+    """Talk until either side has had enough; return the exit status."""
+    async with connect(url, max_size=None, compression=None) as socket:
+        await socket.send(json.dumps({"type": "config", "data": config}))
+        click.echo(HELP)
+        listener = Listener(save)
+        speaking = asyncio.create_task(_speak(socket, listener))
+        try:
+            async for message in socket:
+                listener.hear(json.loads(message))
+        except websockets.ConnectionClosed:
+            pass
+        finally:
+            speaking.cancel()
+        return _farewell(socket.close_code or 1006, socket.close_reason or "")
+
+
+def _farewell(code: int, reason: str) -> int:
+    """Say why it ended; return the exit status."""
+    if code == 1000:  # noqa: PLR2004 - RFC 6455
+        return 0
+    row = CLOSES.get(code)
+    advice = f"{row.meaning}: {row.advice.value}" if row else reason or "the connection was lost"
+    click.echo(f"closed with {code}: {advice}", err=True)
+    return 1
+
+
+async def _speak(socket: ClientConnection, listener: "Listener") -> None:
+    """Send what the user types; at the end of input, wait for the last answer and leave."""
+    async for line in _lines():
+        command, _, rest = line.partition(" ")
+        if command == "/quit":
+            break
+        if command == "/help":
+            click.echo(HELP)
+        elif command == "/audio":
+            if await _send_recording(socket, Path(rest.strip())):
+                listener.expect()
+        elif line:
+            await socket.send(json.dumps({"type": "message", "data": {"text": line}}))
+            listener.expect()
+    else:
+        await listener.answered()
+    await socket.close()
+
+
+async def _lines() -> AsyncIterator[str]:
+    """Yield lines of standard input, read by a thread that cannot hold up the end."""
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[str | None]()
+
+    def read() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(queue.put_nowait, line.strip())
+        loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while (line := await queue.get()) is not None:
+        yield line
+
+
+async def _send_recording(socket: ClientConnection, path: Path) -> bool:
+    """Speak a WAV file; return whether that was possible."""
+    try:
+        speech = recordings.read(path.read_bytes())  # noqa: ASYNC240 - one file, at the prompt
+    except (OSError, ValueError) as error:
+        click.echo(f"{path}: {error}", err=True)
+        return False
+    step = int(speech.rate * _PIECE_S) * 2
+    for at in range(0, len(speech.pcm), step):
+        data = {
+            "data": base64.b64encode(speech.pcm[at : at + step]).decode(),
+            "mime_type": f"audio/pcm;rate={speech.rate}",
+        }
+        await socket.send(json.dumps({"type": "audio", "data": data}))
+    await socket.send(json.dumps({"type": "audio_end"}))
+    return True
+
+
+class Listener:
+    """Prints and saves what the gateway says."""
+
+    def __init__(self, save: Path) -> None:
+        self._save = save
+        self._pcm = bytearray()
+        self._rate = 24_000
+        self._is_mid_line = False
+        self._owed = 0
+        self._progress = asyncio.Event()
+
+    def expect(self) -> None:
+        """Count one more answer that is to come."""
+        self._owed += 1
+
+    async def answered(self) -> None:
+        """Wait until no answer is owed, or none has come for half a minute."""
+        try:
+            while self._owed > 0:
+                self._progress.clear()
+                async with asyncio.timeout(_ANSWER_S):
+                    await self._progress.wait()
+        except TimeoutError:
+            self._line("no answer came", err=True)
+
+    def hear(self, frame: dict[str, object]) -> None:
+        """Show one frame."""
+        self._progress.set()
+        match frame:
+            case {"type": "response", "text": str(text)}:
+                click.echo(text if self._is_mid_line else f"Gemini: {text.lstrip()}", nl=False)
+                self._is_mid_line = True
+            case {"type": "audio", "data": str(data), "sampleRate": int(rate)}:
+                self._rate = rate
+                self._pcm += _decoded(data)
+            case {"type": "input_transcript", "text": str(text)}:
+                self._line(f"heard: {text.strip()}")
+            case {"type": "interrupted"}:
+                self._pcm.clear()
+                self._line("(interrupted)")
+            case {"type": "turn_complete", "turn": int(turn)}:
+                self._owed -= 1
+                self._finish(turn)
+            case {"type": "error", "data": str(text)}:
+                self._owed = 0
+                self._line(f"error: {text}", err=True)
+            case {"type": "system", "data": str(text)}:
+                self._line(f"({text})")
+            case {"type": "config_success", "clamped": dict(), "refused": dict(refused)}:
+                for key, why in refused.items():
+                    self._line(f"{key} was refused: {why}", err=True)
+            case _:
+                pass
+
+    def _finish(self, turn: int) -> None:
+        """End the line, and save the sound of the turn."""
+        self._line("")
+        if self._pcm:
+            path = self._save / f"answer-{turn}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(recordings.wav(bytes(self._pcm), self._rate))
+            seconds = len(self._pcm) / 2 / self._rate
+            click.echo(f"        {seconds:.1f} s of sound in {path}")
+            self._pcm.clear()
+
+    def _line(self, text: str, *, err: bool = False) -> None:
+        """Write a line of its own, after whatever line is open."""
+        if self._is_mid_line:
+            click.echo()
+            self._is_mid_line = False
+        if text:
+            click.echo(text, err=err)
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error:
+        return b""

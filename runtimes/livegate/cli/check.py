@@ -1,0 +1,196 @@
+"""`livegate check`: is everything in place to talk to Gemini? Each answer with its cure."""
+
+import asyncio
+import base64
+import json
+import sys
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from livegate import recordings
+from livegate.asyncio.gateway import Gateway
+from livegate.cli import environment, options
+from livegate.protocol.inputs import Fault
+from livegate.shell import faults, logs
+from livegate.shell.sockets import Closed, Message
+from livegate.shell.target import SettingsError
+
+_CONNECT_S: Final = 10.0
+_TURN_S: Final = 60.0
+_QUESTION: Final = "Please answer with one short sentence: are you there?"
+
+
+class FailedStepError(Exception):
+    """A step that did not work: the cause, and the cure."""
+
+
+@click.command()
+@options.gemini_url
+@options.model
+@options.emulated
+@click.pass_obj
+def check(
+    from_file: Mapping[str, str], gemini_url: str | None, model: str, *, emulated: bool
+) -> None:
+    """Check key, address, TLS, model, one turn by text and one by voice, step by step.
+
+    With a key it costs two short answers. With --emulator it shows what good looks like.
+    """
+    try:
+        with options.gemini(
+            from_file, emulated=emulated, gemini_url=gemini_url, model=model
+        ) as gemini:
+            logs.set_up("error", gemini.target.key.value)
+            is_good = asyncio.run(_check(gemini))
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    sys.exit(0 if is_good else 1)
+
+
+async def _check(gemini: options.Gemini) -> bool:
+    """Take the steps in order, and stop at the first that fails."""
+    try:
+        _line("key", await _key(gemini))
+        _line("address", await _address(gemini))
+        _line("TLS", await _tls(gemini))
+        _line("model", gemini.session.default_model)
+        await _turns(gemini)
+    except FailedStepError as error:
+        click.echo(f"  FAILED     {error}")
+        return False
+    click.echo("all is well: livegate serve")
+    return True
+
+
+async def _turns(gemini: options.Gemini) -> None:
+    """Be a client of a gateway of our own, for a turn by text and one by voice."""
+    client = Client()
+    serving = asyncio.create_task(Gateway(gemini.target, gemini.session).serve(client))
+    try:
+        _line("setup", await client.configure())
+        _line("text turn", await client.ask({"type": "text", "text": _QUESTION}))
+        _line("audio turn", await client.ask(*_spoken()))
+    finally:
+        client.leave()
+        await serving
+
+
+def _line(title: str, text: str) -> None:
+    click.echo(f"  ok  {title:<10} {text}")
+
+
+async def _key(gemini: options.Gemini) -> str:
+    if not gemini.session.has_key:
+        names = " or ".join(environment.KEY_NAMES)
+        raise FailedStepError(f"no API key: set {names} in the environment or in .env")
+    return gemini.key_words
+
+
+async def _address(gemini: options.Gemini) -> str:
+    """Open a TCP connection, without TLS."""
+    parts = urlsplit(gemini.target.url)
+    port = parts.port or (443 if parts.scheme == "wss" else 80)
+    await _open(parts.hostname or "", port, is_tls=False, gemini=gemini)
+    return f"{parts.hostname} port {port} answers"
+
+
+async def _tls(gemini: options.Gemini) -> str:
+    parts = urlsplit(gemini.target.url)
+    if parts.scheme != "wss":
+        return "none: the address is plain"
+    await _open(parts.hostname or "", parts.port or 443, is_tls=True, gemini=gemini)
+    return "the certificate is good"
+
+
+async def _open(host: str, port: int, *, is_tls: bool, gemini: options.Gemini) -> None:
+    ssl = gemini.target.ssl_context if is_tls else None
+    try:
+        async with asyncio.timeout(_CONNECT_S):
+            _, writer = await asyncio.open_connection(host, port, ssl=ssl)
+    except OSError as error:
+        fault: Fault = faults.of_exception(error)
+        raise FailedStepError(f"cannot reach {host} port {port}: {fault.value}") from None
+    writer.close()
+
+
+def _spoken() -> list[dict[str, object]]:
+    """Return frames that speak the recorded question."""
+    speech = recordings.hello()
+    data = {
+        "data": base64.b64encode(speech.pcm).decode(),
+        "mime_type": f"audio/pcm;rate={speech.rate}",
+    }
+    return [{"type": "audio", "data": data}, {"type": "audio_end"}]
+
+
+class Client:
+    """A client of the gateway, in this process: what it checks is the product itself."""
+
+    peer = "livegate check"
+
+    def __init__(self) -> None:
+        self._to_gateway: asyncio.Queue[Message | Closed] = asyncio.Queue()
+        self._from_gateway: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+
+    async def receive(self) -> Message | Closed:
+        """Give the gateway the next frame."""
+        return await self._to_gateway.get()
+
+    async def send(self, payload: bytes, *, is_text: bool) -> None:  # noqa: ARG002 - a protocol
+        """Take a frame of the gateway."""
+        self._from_gateway.put_nowait(json.loads(payload))
+
+    async def close(self, code: int, reason: str) -> None:
+        """Take the gateway's end for an error; what it was has been said before."""
+        self._from_gateway.put_nowait({"type": "error", "data": f"closed with {code}, {reason}"})
+
+    def leave(self) -> None:
+        """End the session."""
+        self._to_gateway.put_nowait(Closed(1000))
+
+    def say(self, frame: dict[str, object]) -> None:
+        """Send one frame."""
+        self._to_gateway.put_nowait(Message(json.dumps(frame).encode(), is_text=True))
+
+    async def configure(self) -> str:
+        """Ask for sound, and wait until Gemini has accepted the setup."""
+        data = {"response_modalities": ["AUDIO"], "events": ["input_transcript"]}
+        self.say({"type": "config", "data": data})
+        while (await self._next())["type"] != "config_success":
+            pass
+        return "accepted"
+
+    async def ask(self, *frames: dict[str, object]) -> str:
+        """Ask, and return what came back in words."""
+        for frame in frames:
+            self.say(frame)
+        text, heard, sound = "", "", 0
+        while True:
+            match await self._next():
+                case {"type": "response", "text": str(piece)}:
+                    text += piece
+                case {"type": "input_transcript", "text": str(piece)}:
+                    heard += piece
+                case {"type": "audio", "data": str(data), "sampleRate": int(rate)}:
+                    sound += len(data) * 3 // 4 * 1000 // (2 * rate)
+                case {"type": "turn_complete"}:
+                    break
+                case _:
+                    pass
+        if not text:
+            raise FailedStepError("the turn ended without an answer; try another --model")
+        said = f"heard {heard.strip()!r}, " if heard else ""
+        return f"{said}answered {text.strip()!r} and {sound / 1000:.1f} s of sound"
+
+    async def _next(self) -> dict[str, object]:
+        try:
+            async with asyncio.timeout(_TURN_S):
+                frame = await self._from_gateway.get()
+        except TimeoutError:
+            raise FailedStepError(f"nothing came for {_TURN_S:g} s; try another --model") from None
+        if frame["type"] == "error":
+            raise FailedStepError(str(frame["data"]))
+        return frame

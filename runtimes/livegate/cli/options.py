@@ -1,0 +1,134 @@
+"""Options that several commands have, and what they come to."""
+
+import contextlib
+import importlib
+import importlib.util
+from collections.abc import Callable, Generator, Mapping
+from types import ModuleType
+from typing import Final, TypeVar
+
+import attrs
+import click
+
+from livegate.cli import environment
+from livegate.protocol import SessionOptions
+from livegate.protocol.profiles import DEFAULT_MODEL, bare_name
+from livegate.shell.target import SettingsError, Target, target
+
+_F = TypeVar("_F", bound=Callable[..., object])
+
+RUNTIMES: Final = ("asyncio", "trio")
+LEVELS: Final = ("debug", "info", "warning")
+EMULATOR_KEY: Final = "emulator"
+
+
+def port(default: int) -> Callable[[_F], _F]:
+    """Return the option for a listening port."""
+    return click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=default,
+        envvar="LIVEGATE_PORT",
+        show_envvar=True,
+        help="0 takes a free one.",
+    )
+
+
+host = click.option(
+    "--host",
+    default="localhost",
+    envvar="LIVEGATE_HOST",
+    show_envvar=True,
+    help="localhost is 127.0.0.1 and ::1.",
+)
+runtime = click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES),
+    default=RUNTIMES[0],
+    envvar="LIVEGATE_RUNTIME",
+    show_envvar=True,
+    help="What the gateway runs on.",
+)
+log_level = click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="info",
+    envvar="LIVEGATE_LOG_LEVEL",
+    show_envvar=True,
+    help="How much is logged; never a payload or a key.",
+)
+emulated = click.option(
+    "--emulator",
+    "emulated",
+    is_flag=True,
+    envvar="LIVEGATE_EMULATOR",
+    show_envvar=True,
+    help="Play Gemini in this process: no key, no network.",
+)
+gemini_url = click.option(
+    "--gemini-url",
+    envvar=["LIVEGATE_GEMINI_URL", "GOOGLE_GEMINI_BASE_URL"],
+    show_envvar=True,
+    metavar="URL",
+    help="Another address for Gemini; http:// or ws:// means without TLS.",
+)
+model = click.option(
+    "--model",
+    default=DEFAULT_MODEL,
+    envvar="LIVEGATE_MODEL",
+    show_envvar=True,
+    help="For clients that name none.",
+)
+
+
+@attrs.frozen
+class Gemini:
+    """Where Gemini is, for a gateway, and in words."""
+
+    target: Target
+    session: SessionOptions
+    words: str
+    key_words: str
+
+
+@contextlib.contextmanager
+def gemini(
+    from_file: Mapping[str, str], *, emulated: bool, gemini_url: str | None, model: str
+) -> Generator[Gemini, None, None]:
+    """Yield where Gemini is, and play it meanwhile if asked to.
+
+    Raises:
+        SettingsError: A setting makes no sense.
+    """
+    options = SessionOptions(default_model=bare_name(model))
+    if emulated:
+        from livegate.emulator import Emulator  # noqa: PLC0415 - only where it is wanted
+
+        with Emulator() as played:
+            there = target(played.url, EMULATOR_KEY)
+            yield Gemini(there, options, "the emulator, in this process", "none needed")
+        return
+    key = environment.api_key(from_file)
+    there = target(gemini_url, key.value if key else "")
+    if key is None:
+        names = " or ".join(environment.KEY_NAMES)
+        words = f"NONE: set {names}, or use --emulator"
+        yield Gemini(there, attrs.evolve(options, has_key=False), there.name, words)
+    else:
+        yield Gemini(there, options, there.name, f"from {key.source}")
+
+
+def face(runtime: str) -> ModuleType:
+    """Return `livegate.trio` or `livegate.asyncio`.
+
+    Raises:
+        SettingsError: What it needs is not installed; the text names the extra.
+    """
+    needed = ("trio", "trio_websocket") if runtime == "trio" else ()
+    missing = [package for package in needed if importlib.util.find_spec(package) is None]
+    if missing:
+        raise SettingsError(
+            f"the {runtime} runtime needs {' and '.join(missing)}: "
+            f"pip install 'livegate[{runtime}]'"
+        )
+    return importlib.import_module(f"livegate.{runtime}")

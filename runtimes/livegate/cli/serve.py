@@ -1,0 +1,85 @@
+"""`livegate serve`: the gateway, for as long as it is wanted."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from socket import socket
+
+import click
+
+from livegate.cli import options
+from livegate.shell import logs
+from livegate.shell.asgi import PATH
+from livegate.shell.settings import Settings
+from livegate.shell.sockets import listen
+from livegate.shell.target import SettingsError
+
+
+@click.command()
+@options.runtime
+@options.host
+@options.port(8000)
+@options.log_level
+@options.gemini_url
+@options.model
+@options.emulated
+@click.pass_obj
+def serve(
+    from_file: Mapping[str, str],
+    runtime: str,
+    host: str,
+    port: int,
+    log_level: str,
+    gemini_url: str | None,
+    model: str,
+    *,
+    emulated: bool,
+) -> None:
+    """Run the gateway: a WebSocket for clients, and a page to try it with.
+
+    It ends at Ctrl+C or SIGTERM, after telling its clients.
+    """
+    try:
+        with options.gemini(
+            from_file, emulated=emulated, gemini_url=gemini_url, model=model
+        ) as gemini:
+            run(gemini, runtime, host, port, log_level, page="gemini_live_demo.html")
+    except (SettingsError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def run(
+    gemini: options.Gemini, runtime: str, host: str, port: int, log_level: str, *, page: str
+) -> None:
+    """Serve until told to end.
+
+    Raises:
+        SettingsError: The runtime is not installed.
+        OSError: The address cannot be had.
+    """
+    face = options.face(runtime)
+    sockets = listen(host, port)
+    logs.set_up(log_level, gemini.target.key.value)
+    _announce(gemini, runtime, host, sockets)
+    settings = Settings(target=gemini.target, session=gemini.session, page=page)
+    if runtime == "trio":
+        import trio  # noqa: PLC0415 - an extra
+
+        trio.run(face.serve, settings, sockets)
+    else:
+        asyncio.run(face.serve(settings, sockets))
+    click.echo("ended: every client was told", err=True)
+
+
+def _announce(gemini: options.Gemini, runtime: str, host: str, sockets: Sequence[socket]) -> None:
+    shown = f"[{host}]" if ":" in host else host
+    where = f"{shown}:{sockets[0].getsockname()[1]}"
+    for title, text in (
+        ("page", f"http://{where}/"),
+        ("websocket", f"ws://{where}{PATH}"),
+        ("gemini", gemini.words),
+        ("API key", gemini.key_words),
+        ("model", gemini.session.default_model),
+        ("to end", "Ctrl+C"),
+    ):
+        click.echo(f"  {title:<10} {text}", err=True)
+    click.echo(f"livegate is listening, on {runtime}", err=True)

@@ -1,0 +1,1 @@
+"""What both shells share: nothing here awaits a runtime's own primitives."""

@@ -1,0 +1,128 @@
+"""The gateway as an ASGI application: one WebSocket path, for any server and framework.
+
+ASGI is the same under trio and asyncio, so this file is shared; the `Gateway` it is given is not.
+"""
+
+import importlib.resources
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final, Protocol
+
+from livegate.shell.sockets import ClientSocket, Closed, Message
+
+PATH: Final = "/api/gemini/ws"
+
+Scope = MutableMapping[str, Any]  # the ASGI specification's own loose types
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Gateway(Protocol):
+    """What both runtimes' gateways do."""
+
+    async def serve(self, client: ClientSocket) -> None:
+        """Run one client's session until it ends."""
+
+    async def drain(self) -> None:
+        """Close all sessions, and admit no more."""
+
+
+class AsgiSocket:
+    """A WebSocket that an ASGI server has accepted."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._is_open = True
+        self.peer = str((scope.get("client") or ("",))[0])
+
+    async def receive(self) -> Message | Closed:
+        """Wait for the next message, or for the end."""
+        event = await self._receive()
+        if event["type"] != "websocket.receive":
+            self._is_open = False
+            return Closed(event.get("code") or 1006, event.get("reason") or "")
+        text = event.get("text")
+        if text is not None:
+            # A server may let lone surrogates through: what they become is no valid JSON string.
+            return Message(text.encode("utf-8", "surrogatepass"), is_text=True)
+        return Message(event.get("bytes") or b"", is_text=False)
+
+    async def send(self, payload: bytes, *, is_text: bool) -> None:
+        """Send one message; nothing, once the client has gone (a server may spin otherwise)."""
+        if self._is_open:
+            body = {"text": payload.decode()} if is_text else {"bytes": payload}
+            await self._send({"type": "websocket.send", **body})
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close it, unless the client has gone already."""
+        if self._is_open:
+            self._is_open = False
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+
+class App:
+    """The ASGI application.
+
+    Args:
+        gateway: Of the runtime that the server runs on.
+        path: Where the WebSocket is, below the path that the application is mounted at.
+        page: The name of a page of `livegate.pages` to show at `/`, if any.
+    """
+
+    def __init__(self, gateway: Gateway, *, path: str = PATH, page: str | None = None) -> None:
+        self._gateway = gateway
+        self._path = path
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or the server's start and end."""
+        match scope["type"]:
+            case "websocket":
+                await self._websocket(scope, receive, send)
+            case "http":
+                await self._http(scope, receive, send)
+            case "lifespan":
+                await self._lifespan(receive, send)
+            case other:
+                raise ValueError(f"livegate does not speak {other!r}")
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        if _path_below_mount(scope) != self._path:
+            await send({"type": "websocket.close", "code": 1008, "reason": "no such path"})
+            return
+        await send({"type": "websocket.accept"})
+        await self._gateway.serve(AsgiSocket(scope, receive, send))
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a browser: with the page, or with where the WebSocket is."""
+        await receive()
+        status, kind = 404, b"text/plain; charset=utf-8"
+        body = f"livegate: connect a WebSocket to {self._path}\n".encode()
+        if _path_below_mount(scope) in ("", "/"):
+            status = 200
+            if self._page is not None:
+                kind = b"text/html; charset=utf-8"
+                body = (
+                    importlib.resources.files("livegate.pages").joinpath(self._page).read_bytes()
+                )
+        headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        is_head = scope["method"] == "HEAD"
+        await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            event = await receive()
+            if event["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._gateway.drain()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+def _path_below_mount(scope: Scope) -> str:
+    """Return the path without the prefix that a framework mounted the application at."""
+    path, prefix = str(scope["path"]), str(scope.get("root_path") or "")
+    return path.removeprefix(prefix) if prefix else path

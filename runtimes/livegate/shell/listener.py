@@ -1,0 +1,26 @@
+"""How hypercorn is run when livegate runs it."""
+
+import logging
+from collections.abc import Sequence
+from socket import socket
+from typing import Final
+
+from hypercorn.config import Config
+
+# Ours is the limit that clients are told of; hypercorn counts characters and cuts without a word.
+_MAX_MESSAGE: Final = 64 * 1024 * 1024
+
+
+def hypercorn_config(sockets: Sequence[socket]) -> Config:
+    """Return hypercorn's settings for bound sockets, which it takes over."""
+    config = Config()
+    config.bind = [f"fd://{one.detach()}" for one in sockets]
+    config.websocket_max_message_size = _MAX_MESSAGE
+    # Its pings are never checked for pongs, and keep a closed connection's task until the next.
+    config.websocket_ping_interval = None
+    config.max_app_queue_size = 1  # what waits there is not in our count of bytes in flight
+    config.keep_alive_timeout = 1.0
+    config.graceful_timeout = 1.0
+    config.include_server_header = False
+    config.errorlog = logging.getLogger("hypercorn")
+    return config

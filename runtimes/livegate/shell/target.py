@@ -1,0 +1,83 @@
+"""Where Gemini is, and the key that opens it."""
+
+import ssl
+from functools import cached_property
+from typing import Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import attrs
+
+DEFAULT_URL: Final = "wss://generativelanguage.googleapis.com"
+# Pinned: google-genai 3 dials v1, but preview models and the -latest aliases live on v1beta.
+PATH: Final = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+KEY_HEADER: Final = "x-goog-api-key"
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+"""The largest message taken from Gemini; websockets' 1 MiB would end sessions over one picture."""
+CLOSE_GRACE_S: Final = 0.4
+"""How long a socket may take to send what it has and close; then it is cut."""
+
+_SCHEMES: Final = {"https": "wss", "wss": "wss", "http": "ws", "ws": "ws"}
+
+
+class SettingsError(Exception):
+    """A setting makes no sense; the text says which and what would."""
+
+
+@attrs.frozen
+class Secret:
+    """A string that no repr, log or traceback shows."""
+
+    value: str = attrs.field(repr=False)
+
+    def __str__(self) -> str:
+        return "[key]" if self.value else ""
+
+    def redact(self, text: str) -> str:
+        """Return `text` without the secret, as it is and as a URL would hold it."""
+        if not self.value:
+            return text
+        return text.replace(self.value, "[key]").replace(quote(self.value, safe=""), "[key]")
+
+
+@attrs.define(slots=False)
+class Target:
+    """One Gemini service: its WebSocket address without any key, and the key beside it."""
+
+    url: str
+    key: Secret
+
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """One context for all links (it costs 20 ms to make), or None for a plain address."""
+        return ssl.create_default_context() if self.url.startswith("wss:") else None
+
+    @property
+    def name(self) -> str:
+        """Scheme, host and port, for people."""
+        scheme, host, *_ = urlsplit(self.url)
+        return f"{scheme}://{host}"
+
+
+def target(base_url: str | None, key: str) -> Target:
+    """Return the service at `base_url`: https, wss, or http and ws for a plain connection.
+
+    A path in it is kept as a prefix; a key in it is not.
+
+    Raises:
+        SettingsError: It is not such an address.
+    """
+    parts = urlsplit(base_url or DEFAULT_URL)
+    scheme = _SCHEMES.get(parts.scheme.lower())
+    try:
+        port = parts.port
+    except ValueError:
+        scheme = None
+        port = None
+    if scheme is None or not parts.hostname:
+        raise SettingsError(
+            f"the Gemini address must look like {DEFAULT_URL} or ws://localhost:8010, "
+            f"got {urlunsplit((parts.scheme, parts.hostname or '', parts.path, '', ''))!r}"
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    where = host if port is None else f"{host}:{port}"
+    return Target(urlunsplit((scheme, where, parts.path.rstrip("/") + PATH, "", "")), Secret(key))

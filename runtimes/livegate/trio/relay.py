@@ -1,0 +1,152 @@
+"""One session on trio: five loops that do the core's I/O, and decide nothing."""
+
+from typing import Final
+
+import trio
+from livegate.protocol import commands, inputs
+from livegate.protocol.inputs import Side
+from livegate.shell.faults import DialError
+from livegate.shell.pump import Pump
+from livegate.shell.sessions import Sessions
+from livegate.shell.sockets import ClientSocket, Closed, Dial, UpstreamSocket
+from livegate.shell.target import CLOSE_GRACE_S
+
+_CLIENT: Final = 1
+
+
+class Bell:
+    """Wakes the loops that wait for it; rung early, it is remembered."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def ring(self) -> None:
+        """Wake the loops."""
+        self._event.set()
+
+    async def heard(self) -> None:
+        """Wait until it has rung since it was last heard."""
+        event = self._event
+        await event.wait()
+        if self._event is event:
+            self._event = trio.Event()
+
+
+class Relay:
+    """A client's socket, a session, and its links to Gemini."""
+
+    def __init__(self, client: ClientSocket, dial: Dial, sessions: Sessions) -> None:
+        self._client = client
+        self._dial = dial
+        self._sessions = sessions
+        self._pump = Pump(sessions.new(trio.current_time()), self, trio.current_time, Bell)
+        self._client_scope = trio.CancelScope()
+        self._link_scopes: dict[int, trio.CancelScope] = {}
+        self._open_links: set[int] = set()
+
+    async def run(self) -> None:
+        """Serve the client until it has gone or the session has closed it."""
+        try:
+            async with trio.open_nursery() as self._links:
+                await self._run_client()
+        finally:
+            self._sessions.discard(self._pump)
+
+    async def _run_client(self) -> None:
+        try:
+            async with trio.open_nursery() as loops:
+                self._sessions.add(self._pump, _CLIENT, self._client.peer)
+                loops.start_soon(self._read_client)
+                loops.start_soon(self._keep_time)
+                with self._client_scope:
+                    await self._write_client()
+                loops.cancel_scope.cancel()
+        finally:
+            self._pump.feed(inputs.ClientGone(_CLIENT))
+
+    # What the pump needs done at once
+
+    def open_link(self, link: int) -> None:
+        """Begin to dial Gemini."""
+        self._link_scopes[link] = trio.CancelScope()
+        self._links.start_soon(self._run_link, link)
+
+    def hang_up(self, link: int) -> None:
+        """Give a link the grace to send what it has and close; or give up dialling it."""
+        grace_s = CLOSE_GRACE_S if link in self._open_links else 0
+        self._link_scopes[link].deadline = trio.current_time() + grace_s
+
+    def end_client(self) -> None:
+        """Give the client's socket the grace to send what it has and close."""
+        self._client_scope.deadline = trio.current_time() + CLOSE_GRACE_S
+
+    # The loops
+
+    async def _read_client(self) -> None:
+        while True:
+            while not self._pump.may_read_client:
+                await self._pump.may_read.heard()
+            message = await self._client.receive()
+            if isinstance(message, Closed):
+                self._pump.feed(inputs.ClientGone(_CLIENT, message.code, message.reason))
+                return
+            self._pump.feed(inputs.ClientFrame(_CLIENT, message.payload, message.is_text))
+
+    async def _write_client(self) -> None:
+        outbox = self._pump.client
+        while not self._pump.is_over:
+            if not outbox.items:
+                await outbox.bell.heard()
+                continue
+            item = outbox.items.popleft()
+            if isinstance(item, commands.CloseClient):
+                await self._client.close(item.code, item.reason)
+                return
+            await self._client.send(item.payload, is_text=item.is_text)
+            self._pump.feed(inputs.Sent(Side.CLIENT, _CLIENT, len(item.payload)))
+
+    async def _keep_time(self) -> None:
+        while True:
+            self._pump.alarm_at = self._pump.deadline
+            with trio.CancelScope(deadline=self._pump.alarm_at):
+                await self._pump.alarm.heard()
+                continue
+            self._pump.feed(inputs.DeadlineReached())
+
+    async def _run_link(self, link: int) -> None:
+        """Dial Gemini, and carry messages both ways until one side ends the link."""
+        with self._link_scopes[link]:
+            try:
+                async with self._dial() as upstream, trio.open_nursery() as loops:
+                    self._open_links.add(link)
+                    self._pump.feed(inputs.UpstreamOpened(link))
+                    loops.start_soon(self._read_upstream, link, upstream)
+                    await self._write_upstream(link, upstream)
+                    loops.cancel_scope.cancel()
+            except DialError as error:
+                self._pump.feed(inputs.DialFailed(link, error.fault))
+        del self._link_scopes[link], self._pump.links[link]
+        self._open_links.discard(link)
+
+    async def _read_upstream(self, link: int, upstream: UpstreamSocket) -> None:
+        while True:
+            while not self._pump.may_read_upstream:
+                await self._pump.may_read.heard()
+            message = await upstream.receive()
+            if isinstance(message, Closed):
+                self._pump.feed(inputs.UpstreamGone(link, message.code, message.reason))
+                return
+            self._pump.feed(inputs.UpstreamFrame(link, message))
+
+    async def _write_upstream(self, link: int, upstream: UpstreamSocket) -> None:
+        outbox = self._pump.links[link]
+        while True:
+            if not outbox.items:
+                await outbox.bell.heard()
+                continue
+            item = outbox.items.popleft()
+            if isinstance(item, commands.CloseUpstream):
+                await upstream.close(item.code)
+                return
+            await upstream.send(item.payload)
+            self._pump.feed(inputs.Sent(Side.UPSTREAM, link, len(item.payload)))

@@ -1,0 +1,68 @@
+"""The link to Gemini on trio, by trio-websocket."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+
+import trio_websocket
+
+import trio
+from livegate.protocol.inputs import Fault
+from livegate.shell import faults
+from livegate.shell.sockets import Closed
+from livegate.shell.target import KEY_HEADER, MAX_MESSAGE_BYTES, Target
+
+
+class Upstream:
+    """An open WebSocket to Gemini."""
+
+    def __init__(self, socket: trio_websocket.WebSocketConnection, target: Target) -> None:
+        self._socket = socket
+        self._target = target
+
+    async def receive(self) -> bytes | Closed:
+        """Wait for the next message, or for the end."""
+        try:
+            message = await self._socket.get_message()
+        except trio_websocket.ConnectionClosed as closed:
+            end = closed.reason
+            if end is None:
+                return Closed()
+            return Closed(end.code, self._target.key.redact(end.reason or ""))
+        return message.encode() if isinstance(message, str) else message
+
+    async def send(self, payload: bytes) -> None:
+        """Send one text message; into the void, once Gemini has gone: `receive` tells of it."""
+        with contextlib.suppress(trio_websocket.ConnectionClosed):
+            await self._socket.send_message(payload.decode())
+
+    async def close(self, code: int) -> None:
+        """Close the WebSocket, with its handshake."""
+        await self._socket.aclose(code)
+
+
+@contextlib.asynccontextmanager
+async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
+    """Open a link for as long as the block runs.
+
+    Raises:
+        DialError: It could not be opened.
+    """
+    fault: Fault | None = None
+    async with trio.open_nursery() as nursery:
+        try:
+            socket = await trio_websocket.connect_websocket_url(
+                nursery,
+                target.url,
+                target.ssl_context,
+                extra_headers=[(KEY_HEADER.encode(), target.key.value.encode())],
+                max_message_size=MAX_MESSAGE_BYTES,
+            )
+        except trio_websocket.ConnectionRejected as rejected:
+            fault = faults.of_status(rejected.status_code)
+        except (OSError, trio.BrokenResourceError, trio_websocket.HandshakeError) as error:
+            fault = faults.of_exception(error)
+        else:
+            yield Upstream(socket, target)
+        nursery.cancel_scope.cancel()
+    if fault is not None:
+        raise faults.DialError(fault)
