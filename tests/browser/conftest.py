@@ -126,7 +126,7 @@ def gateway(runtime: str) -> Iterator[Gateway]:
 @pytest.fixture(scope="module")
 def debug_gateway(runtime: str) -> Iterator[Gateway]:
     """A gateway that serves the debug page and talks to its emulator."""
-    with _serve("serve", "--emulator", "--debug", "--runtime", runtime) as found:
+    with _serve("debug", "--emulator", "--runtime", runtime) as found:
         yield found
 
 

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Final
 
+import trio
+
 import livegate.asyncio
 import livegate.trio
-import trio
 from livegate.shell.settings import Settings
 from livegate.shell.sockets import listen
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Protocol, assert_never
 
 import attrs
+
 import transcript
 from livegate.protocol.inputs import Fault
 from livegate.shell.faults import DialError

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 import attrs
+
 from livegate.protocol import Limits, SessionOptions
 from livegate.protocol.inputs import Fault
 

@@ -459,7 +459,8 @@ class Session:
         is_refused = trigger is Trigger.LINK_REFUSED
         configs = self._terms.roll_back() if is_refused else self._terms.give_up()
         sentence += self._drop_content()
-        for fault in [delta.fault for delta in configs] or [""]:
+        faults = [delta.fault for delta in configs]
+        for fault in faults if "" in faults else [*faults, ""]:
             known = (ErrorCode.BAD_CONFIG, fault) if fault else (code, sentence)
             self._reply(replies.error(*known))
         self._step(trigger)

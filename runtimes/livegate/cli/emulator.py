@@ -5,9 +5,9 @@ import threading
 from types import FrameType
 
 import click
-from livegate.protocol.emulator import SCENARIOS, Options
 
 from livegate.cli import options
+from livegate.protocol.emulator import SCENARIOS, Options
 from livegate.shell.target import KEY_HEADER, PATH
 
 

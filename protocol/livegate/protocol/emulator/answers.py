@@ -1,0 +1,295 @@
+"""What the emulated model says: each scenario as a short program of beats."""
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from livegate.protocol.emulator.speech import OUT_RATE, tone_of
+
+CHUNK_S: Final = 0.08
+"""Seconds of sound in one message."""
+_LEAD: Final = 0.25
+"""Sound leaves four times as fast as it plays."""
+_MAX_PIECES: Final = 40
+_LONG: Final = (
+    "This is a long answer. It goes on for about twenty seconds, so that there is time enough to "
+    "interrupt it: by another text, by the microphone, or by the button."
+)
+_CLOSES: Final = ("1000", "1001", "1007", "1008", "1011", "1012", "1013")
+_HTML: Final = '<img src=x onerror="window.__x=1"><script>window.__x=1</script>'
+
+
+@attrs.frozen
+class Message:
+    """Send this, so many seconds after the beat before."""
+
+    json: Mapping[str, object]
+    after_s: float = 0.0
+    says: str = ""
+    """What of the answer the client knows once it has this."""
+    is_text: bool = False
+
+
+@attrs.frozen
+class Complete:
+    """The answer has ended; `turnComplete` waits until its sound has been played."""
+
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object])
+
+
+@attrs.frozen
+class Call:
+    """Call a function, and go on when its result is here."""
+
+    name: str
+    args: Mapping[str, object]
+
+
+@attrs.frozen
+class Hang:
+    """Say nothing any more until something else is asked."""
+
+
+@attrs.frozen
+class Cut:
+    """Be interrupted, as if the user had spoken."""
+
+
+@attrs.frozen
+class End:
+    """Close the link; with code 1006 cut it without a word."""
+
+    code: int
+    reason: str = ""
+    after_s: float = 0.0
+
+
+Beat = Message | Complete | Call | Hang | Cut | End
+
+
+@attrs.frozen
+class Asked:
+    """A question, and what the link's setup says about answers to it."""
+
+    text: str
+    rest: str
+    """What follows the scenario's name."""
+    history: tuple[str, ...]
+    """What the user said before."""
+    speaks: bool
+    transcribes: bool
+    sound: bytes | None = None
+    """24 kHz PCM to answer with, in place of a tone."""
+
+
+def content(**fields: object) -> Mapping[str, object]:
+    """Return a `serverContent`."""
+    return {"serverContent": fields}
+
+
+def sound_part(pcm: bytes) -> Mapping[str, object]:
+    """Return a `modelTurn` with a piece of sound."""
+    data = base64.b64encode(pcm).decode()
+    blob = {"mimeType": f"audio/pcm;rate={OUT_RATE}", "data": data}
+    return {"parts": [{"inlineData": blob}]}
+
+
+def pieces_of(text: str) -> list[str]:
+    """Return a text in a few pieces: words, with the spaces before them."""
+    words = text.split(" ")
+    step = -(-len(words) // _MAX_PIECES)
+    groups = [" ".join(words[at : at + step]) for at in range(0, len(words), step)]
+    return [group if at == 0 else f" {group}" for at, group in enumerate(groups)]
+
+
+def say(asked: Asked, text: str, sound: bytes | None = None) -> Iterator[Beat]:
+    """Say a text: in pieces of text, or in sound with its transcription in between."""
+    pieces = pieces_of(text)
+    if not asked.speaks:
+        for piece in pieces:
+            parts = {"parts": [{"text": piece}]}
+            yield Message(content(modelTurn=parts), says=piece)
+        return
+    sound = sound or asked.sound or tone_of(text)
+    step = int(OUT_RATE * CHUNK_S) * 2
+    chunks = [sound[at : at + step] for at in range(0, len(sound), step)]
+    for at in range(max(len(chunks), len(pieces))):
+        if at < len(chunks):
+            yield Message(content(modelTurn=sound_part(chunks[at])), after_s=CHUNK_S * _LEAD)
+        if at < len(pieces):
+            said = content(outputTranscription={"text": pieces[at]})
+            yield Message(said if asked.transcribes else {}, says=pieces[at])
+
+
+def _echo(asked: Asked) -> Iterator[Beat]:
+    yield from say(asked, f"You said: {asked.rest or asked.text}")
+    yield Complete()
+
+
+def _recall(asked: Asked) -> Iterator[Beat]:
+    said = "; ".join(asked.history) or "nothing yet"
+    yield from say(asked, f"You said before: {said}")
+    yield Complete()
+
+
+def _long(asked: Asked) -> Iterator[Beat]:
+    yield from say(asked, _LONG, tone_of(_LONG, seconds=20))
+    yield Complete()
+
+
+def _tool(asked: Asked) -> Iterator[Beat]:
+    yield Call("get_weather", {"city": asked.rest or "Lisbon"})
+    yield Complete()
+
+
+def _cancel(_asked: Asked) -> Iterator[Beat]:
+    call_id = "call-cancelled"
+    call = {"id": call_id, "name": "get_weather", "args": {"city": "Lisbon"}}
+    yield Message({"toolCall": {"functionCalls": [call]}})
+    yield Message({"toolCallCancellation": {"ids": [call_id]}})
+    yield Complete()
+
+
+def _html(asked: Asked) -> Iterator[Beat]:
+    yield from say(asked, _HTML)
+    yield Complete()
+
+
+def _thoughts(asked: Asked) -> Iterator[Beat]:
+    thought = {"parts": [{"text": "I should say hello.", "thought": True}]}
+    yield Message(content(modelTurn=thought))
+    yield from say(asked, "Hello!")
+    yield Complete()
+
+
+def _bundled(asked: Asked) -> Iterator[Beat]:
+    fields: dict[str, object] = {"turnComplete": True, "generationComplete": True}
+    if asked.speaks:
+        fields["modelTurn"] = sound_part(tone_of("bundled", seconds=0.1))
+        fields["outputTranscription"] = {"text": "All in one."}
+    else:
+        fields["modelTurn"] = {"parts": [{"text": "All in one."}]}
+    yield Message(content(**fields), says="All in one.")
+
+
+def _silent(_asked: Asked) -> Iterator[Beat]:
+    yield Hang()
+
+
+def _empty(_asked: Asked) -> Iterator[Beat]:
+    yield Complete()
+
+
+def _goaway(asked: Asked) -> Iterator[Beat]:
+    yield from say(asked, "I have to go.")
+    yield Complete()
+    yield Message({"goAway": {"timeLeft": "50s"}})
+    yield End(1011, "Deadline expired before operation could complete.", after_s=50)
+
+
+def _close(asked: Asked) -> Iterator[Beat]:
+    code, _, reason = asked.rest.partition(" ")
+    yield End(int(code) if code in _CLOSES else 1011, reason)
+
+
+def _drop(_asked: Asked) -> Iterator[Beat]:
+    yield End(1006)
+
+
+def _quota(_asked: Asked) -> Iterator[Beat]:
+    yield End(
+        1011,
+        "You exceeded your current quota, please check your plan and billing details. "
+        "For more information on this error, head to the documentation.",
+    )
+
+
+def _unknown_key(asked: Asked) -> Iterator[Beat]:
+    yield Message({"aKeyFromTomorrow": {"x": 1}})
+    yield from _echo(asked)
+
+
+def _unknown_enum(asked: Asked) -> Iterator[Beat]:
+    yield from say(asked, "And so it ends.")
+    yield Complete({"turnCompleteReason": "A_REASON_FROM_TOMORROW"})
+
+
+def _big(asked: Asked) -> Iterator[Beat]:
+    yield Message(content(modelTurn={"parts": [{"text": "x" * 2_000_000, "thought": True}]}))
+    yield from _echo(asked)
+
+
+def _text_opcode(asked: Asked) -> Iterator[Beat]:
+    for beat in _echo(asked):
+        yield attrs.evolve(beat, is_text=True) if isinstance(beat, Message) else beat
+
+
+def _usage_only(asked: Asked) -> Iterator[Beat]:
+    yield Message({"usageMetadata": {"totalTokenCount": 7}})
+    yield from _echo(asked)
+
+
+def _interrupted(asked: Asked) -> Iterator[Beat]:
+    yield from say(asked, "I was about to")
+    yield Cut()
+
+
+def _help(asked: Asked) -> Iterator[Beat]:
+    yield from say(asked, "Say one of: " + " ".join(f"/{name}" for name in SCENARIOS))
+    yield Complete()
+
+
+@attrs.frozen
+class Scenario:
+    """A way to answer."""
+
+    words: str
+    play: Callable[[Asked], Iterator[Beat]]
+
+
+PLAYS: Final[Mapping[str, Scenario]] = MappingProxyType(
+    {
+        "echo": Scenario("say back what was said; the default", _echo),
+        "recall": Scenario("say all that the user said before", _recall),
+        "long": Scenario("speak for twenty seconds, to be interrupted", _long),
+        "tool": Scenario("call get_weather, and tell what it returned", _tool),
+        "cancel": Scenario("call get_weather, and cancel the call", _cancel),
+        "html": Scenario("answer with markup and a script", _html),
+        "thoughts": Scenario("think aloud before answering", _thoughts),
+        "bundled": Scenario("put sound, text and the turn's end in one message", _bundled),
+        "silent": Scenario("never answer", _silent),
+        "empty": Scenario("end the turn without an answer", _empty),
+        "interrupted": Scenario("be interrupted in mid-sentence", _interrupted),
+        "goaway": Scenario("announce the end of the link, and end it 50 s later", _goaway),
+        "close": Scenario("close the link: /close CODE REASON", _close),
+        "drop": Scenario("cut the connection without a word", _drop),
+        "quota": Scenario("close because the quota is used up", _quota),
+        "unknown-key": Scenario("send a message type that nobody knows yet", _unknown_key),
+        "unknown-enum": Scenario("end the turn for a reason that nobody knows yet", _unknown_enum),
+        "big": Scenario("send a message of 2 MB", _big),
+        "text-opcode": Scenario("send text frames in place of binary ones", _text_opcode),
+        "usage-only": Scenario("report usage in a message of its own", _usage_only),
+        "help": Scenario("list the scenarios", _help),
+    }
+)
+SCENARIOS: Final[Mapping[str, str]] = MappingProxyType(
+    {name: scenario.words for name, scenario in PLAYS.items()}
+)
+"""Name -> what it does."""
+
+
+def choose(text: str, always: str | None, *, has_tools: bool) -> tuple[str, str]:
+    """Return the scenario for a text, and the text without its name."""
+    if always is not None:
+        return always, text
+    first, _, rest = text.strip().partition(" ")
+    if first.startswith("/") and first[1:] in PLAYS:
+        return first[1:], rest.strip()
+    if text.strip().lower().rstrip("?") == "what did i say":
+        return "recall", ""
+    if has_tools and "weather" in text.lower():
+        return "tool", ""
+    return "echo", ""

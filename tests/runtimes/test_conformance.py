@@ -1,0 +1,1 @@
+"""The same conversations over real sockets, on both runtimes, plain and TLS."""

@@ -1,0 +1,407 @@
+"""One session, both its peers and the shell between them, with every promise checked at each step.
+
+`World` is driven by hypothesis (`test_machine.py`) and by a random walk (`fuzz.py`). It plays a
+shell that honours `reading`, and keeps a small model of what is owed: which texts wait for
+Gemini, which configs wait for an answer, what is in flight.
+"""
+
+import json
+from collections import Counter, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import attrs
+import msgspec
+
+from livegate.protocol import Limits, Session, SessionOptions, commands, inputs, session
+from livegate.protocol.inputs import Side
+from livegate.protocol.states import Phase, Trigger, next_phase
+
+LIMITS: Final = Limits(high_water=8 * 1024, low_water=4 * 1024, free_json_bytes=2048)
+_FAILURES: Final = {"upstream_unavailable", "model_unknown", "setup_refused"}
+_LARGEST: Final = 44 * 1024
+"""A second of silence is the largest message that a small frame can cause."""
+
+Cell = tuple[Phase, Trigger]
+
+
+@contextmanager
+def counted_cells(cells: Counter[Cell]) -> Iterator[None]:
+    """Count each look-up in the table of phases that a session makes meanwhile."""
+
+    def count(phase: Phase, trigger: Trigger) -> Phase:
+        cells[phase, trigger] += 1
+        return next_phase(phase, trigger)
+
+    session.next_phase = count
+    try:
+        yield
+    finally:
+        session.next_phase = next_phase
+
+
+@attrs.define
+class Queue:
+    """What a socket has been given and has not sent yet."""
+
+    items: deque[tuple[int, int]] = attrs.field(factory=deque[tuple[int, int]])
+    """(bytes, turn), oldest first."""
+    size: int = 0
+
+    def push(self, size: int, turn: int = 0) -> None:
+        """Add a message."""
+        self.items.append((size, turn))
+        self.size += size
+
+    def take(self, most: int) -> int:
+        """Send at most so many bytes, and return how many."""
+        sent = 0
+        while self.items and sent < most:
+            size, turn = self.items.popleft()
+            if size > most - sent:
+                self.items.appendleft((size - (most - sent), turn))
+                size = most - sent
+            sent += size
+        self.size -= sent
+        return sent
+
+    def drop_sound(self, turn: int) -> int:
+        """Throw away the sound of this turn and earlier ones, and return how much it was."""
+        kept = deque(item for item in self.items if not 0 < item[1] <= turn)
+        dropped = self.size - sum(size for size, _ in kept)
+        self.items, self.size = kept, self.size - dropped
+        return dropped
+
+
+@attrs.define
+class Model:
+    """What the gateway owes: the whole conversation, seen from outside."""
+
+    texts: list[str] = attrs.field(factory=list[str])
+    """Sent by the client, neither given to Gemini nor reported as dropped."""
+    configs: list[tuple[int, bool]] = attrs.field(factory=list[tuple[int, bool]])
+    """(number, whether it is a good one) of those without an answer."""
+    keys: dict[int, set[str]] = attrs.field(factory=dict[int, set[str]])
+    silenced: int = 0
+    """No sound of this turn or an earlier one may come any more."""
+    shown: dict[int, set[str]] = attrs.field(factory=dict[int, set[str]])
+    """Turn -> what its answer was read from."""
+
+    def gave(self, text: str) -> None:
+        """A text went to Gemini."""
+        assert self.texts, f"{text} was doubled, or given after it was reported as dropped"
+        assert self.texts.pop(0) == text, f"{text} overtook another, which may be lost"
+
+    def answered(self, report: dict[str, dict[str, object]]) -> None:
+        """A config_success came."""
+        number, is_good = self.configs.pop(0)
+        assert is_good, f"config {number} was bad, but succeeded"
+        assert report["applied"].get("request_id") == number, f"config {number} is answered late"
+        told = [key for part in ("applied", "clamped", "refused") for key in report[part]]
+        assert sorted(told) == sorted(self.keys[number])
+
+    def failed(self, code: str, sentence: str, *, is_answer: bool) -> None:
+        """An error came that ends a link's setup, or the wait of a bad config."""
+        if "was dropped" in sentence:
+            self.texts.clear()
+        if is_answer:
+            number, is_good = self.configs.pop(0)
+            assert is_good == (code != "bad_config"), f"config {number} has another's answer"
+
+
+class World:
+    """A session and all around it."""
+
+    def __init__(self, options: SessionOptions | None = None, *, seed: int = 0) -> None:
+        self.options = options or SessionOptions(limits=LIMITS)
+        self.session = Session(self.options, seed=seed)
+        self.now = 100.0
+        self.model = Model()
+        self.history: list[tuple[inputs.Input, float, list[commands.Command]]] = []
+        self.valid = self.invalid = 0
+        self.client = Queue()
+        self.upstream = Queue()
+        self.is_joined = self.is_closed = False
+        self.link = 0
+        self.link_state = ""
+        """Nothing, `dialling`, `open` (no setupComplete yet) or `ready`."""
+        self._said = 0
+        self._numbers = 0
+        self._has_setup = False
+        self._waiting = 0
+        self.session.start(self.now)
+
+    # What may happen, each a rule of the machine
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the session has ended."""
+        return self.session.phase is Phase.CLOSED
+
+    @property
+    def may_speak(self) -> bool:
+        """Whether the shell may read from the client."""
+        return self.is_joined and self.session.reading.client
+
+    @property
+    def may_hear(self) -> bool:
+        """Whether the shell may read from Gemini."""
+        return self.link_state in ("open", "ready") and self.session.reading.upstream
+
+    def join(self) -> None:
+        """The client connects."""
+        self.is_joined = True
+        self._feed(inputs.ClientOpened(1, "192.0.2.1"))
+
+    def text(self) -> None:
+        """The client asks something that it has not asked before."""
+        self._said += 1
+        text = f"text {self._said}"
+        self.model.texts.append(text)
+        self._client_says({"type": "text", "text": text})
+
+    def config(self, data: dict[str, object], *, is_good: bool) -> None:
+        """The client sends a config."""
+        self._numbers += 1
+        inner = data.get("generation_config")
+        keys = {key for key in data if key != "generation_config"} | {"request_id"}
+        keys |= {f"generation_config.{key}" for key in (inner if isinstance(inner, dict) else ())}
+        self.model.keys[self._numbers] = keys
+        self.model.configs.append((self._numbers, is_good))
+        self._client_says({"type": "config", "data": {**data, "request_id": self._numbers}})
+
+    def frame(self, payload: bytes, *, is_text: bool) -> None:
+        """The client sends another valid frame."""
+        self.valid += 1
+        self._feed(inputs.ClientFrame(1, payload, is_text))
+
+    def junk(self, payload: bytes, *, is_text: bool) -> None:
+        """The client sends anything."""
+        self.invalid += 1
+        self._feed(inputs.ClientFrame(1, payload, is_text))
+
+    def _client_says(self, frame: dict[str, object]) -> None:
+        self.frame(json.dumps(frame).encode(), is_text=True)
+
+    def leave(self) -> None:
+        """The client's socket ends."""
+        self._feed(inputs.ClientGone(1, 1001))
+
+    def shut_down(self) -> None:
+        """The process is about to end."""
+        self._feed(inputs.ShutdownRequested())
+
+    def open_link(self) -> None:
+        """The dial succeeds."""
+        self.link_state, self._has_setup = "open", False
+        self._feed(inputs.UpstreamOpened(self.link))
+        assert self._has_setup or self.link_state != "open", "no setup was sent"
+
+    def fail_dial(self, fault: inputs.Fault) -> None:
+        """The dial fails."""
+        self._lose_link()
+        self._feed(inputs.DialFailed(self.link, fault))
+
+    def accept_setup(self) -> None:
+        """Gemini accepts the setup."""
+        self.link_state = "ready"
+        self.hear(b'{"setupComplete":{}}')
+
+    def hear(self, payload: bytes) -> None:
+        """Gemini says something."""
+        self.valid += 1
+        if b"setupComplete" in payload and self.link_state == "open":
+            self.link_state = "ready"
+        self._feed(inputs.UpstreamFrame(self.link, payload))
+
+    def hear_junk(self, payload: bytes) -> None:
+        """Gemini says anything, if not that it is ready."""
+        if b"setupComplete" not in payload:
+            self.invalid += 1
+            self._feed(inputs.UpstreamFrame(self.link, payload))
+
+    def lose_link(self, code: int, reason: str) -> None:
+        """Gemini's socket ends."""
+        self._lose_link()
+        self._feed(inputs.UpstreamGone(self.link, code, reason))
+
+    def replay_old_link(self) -> None:
+        """Late news of a link that is no more."""
+        for event in (
+            inputs.UpstreamFrame(self.link - 1, b'{"setupComplete":{}}'),
+            inputs.UpstreamGone(self.link - 1, 1006),
+            inputs.Sent(Side.UPSTREAM, self.link - 1, 10**6),
+        ):
+            assert not self._feed(event), "an old link was heard"
+
+    def send(self, side: Side, most: int) -> None:
+        """A socket gets some of its bytes out."""
+        queue, link = (self.client, 1) if side is Side.CLIENT else (self.upstream, self.link)
+        if size := queue.take(most):
+            self._feed(inputs.Sent(side, link, size))
+
+    def pass_time(self, seconds: float) -> None:
+        """Time passes; each deadline is kept."""
+        until = self.now + seconds
+        while (deadline := self.session.deadline) is not None and deadline <= until:
+            self.reach_deadline()
+        self.now = max(self.now, until)
+
+    def reach_deadline(self) -> None:
+        """The next deadline comes, and is over then."""
+        if (deadline := self.session.deadline) is not None:
+            self.now = max(self.now, deadline)
+            self._feed(inputs.DeadlineReached())
+            later = self.session.deadline
+            assert later is None or later > deadline, "the deadline stands still"
+
+    def wake_early(self) -> None:
+        """The shell wakes up for nothing."""
+        deadline = self.session.deadline
+        if deadline is None or deadline > self.now:
+            assert not self._feed(inputs.DeadlineReached()), "an early deadline did something"
+            assert self.session.deadline == deadline
+
+    def settle(self) -> None:
+        """From here on all goes well; then nothing may be owed any more."""
+        for _ in range(300):
+            if self.is_over or not self.is_joined:
+                return
+            self.send(Side.CLIENT, 10**9)
+            self.send(Side.UPSTREAM, 10**9)
+            if self.link_state == "dialling":
+                self.open_link()
+            elif self.link_state == "open":
+                self.accept_setup()
+            elif self.link_state == "ready" and self.session.phase is Phase.HANDOVER:
+                self.hear(b'{"serverContent":{"turnComplete":true}}')
+                if self.session.phase is Phase.HANDOVER:
+                    self.pass_time(1.5)
+            elif self.session.phase is Phase.RETRYING or self._is_owing:
+                self.pass_time(8.0)
+            else:
+                break
+        assert not self._is_owing, f"still owed: {self.model}"
+        assert self.session.phase in (Phase.UNLINKED, Phase.LIVE, Phase.REFUSED)
+        assert self.session.reading.client and self.session.reading.upstream, "reading is stuck"
+
+    @property
+    def _is_owing(self) -> bool:
+        return bool(self.model.texts or self.model.configs)
+
+    # What comes of it
+
+    def _lose_link(self) -> None:
+        self.link_state = ""
+        self.upstream = Queue()
+
+    def _feed(self, event: inputs.Input) -> list[commands.Command]:
+        was_closed = self.is_over
+        turn = self.session._turns.number
+        self._waiting = len(self.session._terms._unanswered)
+        done = self.session.handle(event, self.now)
+        self.history.append((event, self.now, done))
+        assert not (was_closed and done), "a command after the end"
+        for command in done:
+            self._obey(command, turn)
+        self._check()
+        return done
+
+    def _obey(self, command: commands.Command, turn: int) -> None:
+        match command:
+            case commands.SendClient(link=link, payload=payload, turn=sounding):
+                assert self.is_joined and not self.is_closed and link == 1, "nobody is there"
+                assert not 0 < sounding <= self.model.silenced, "stale sound"
+                self.client.push(len(payload), sounding)
+                self._told(msgspec.json.decode(payload), turn)
+            case commands.DropSound(link=1, turn=turn):
+                if dropped := self.client.drop_sound(turn):
+                    event = inputs.Sent(Side.CLIENT, 1, dropped)
+                    self.history.append((event, self.now, self.session.handle(event, self.now)))
+            case commands.CloseClient():
+                assert self.is_joined and not self.is_closed, "closed twice"
+                self.is_closed = True
+            case commands.OpenUpstream(link=link):
+                assert not self.link_state, "two links at a time"
+                assert link == self.link + 1
+                self.link, self.link_state = link, "dialling"
+            case commands.SendUpstream(link=link, payload=payload):
+                assert link == self.link, "sent on an old link"
+                self.upstream.push(len(payload))
+                self._given(msgspec.json.decode(payload))
+            case commands.CloseUpstream(link=link):
+                assert self.link_state and link == self.link, "closed a link that is not open"
+                self._lose_link()
+            case commands.Log():
+                assert all(
+                    isinstance(value, str | int | float) for value in command.fields.values()
+                )
+            case _:
+                raise AssertionError(command)
+
+    def _given(self, message: dict[str, dict[str, object]]) -> None:
+        [(kind, body)] = message.items()
+        if self.link_state == "open":
+            assert kind == "setup" and not self._has_setup, "sent before setupComplete"
+            self._has_setup = True
+            return
+        assert self.link_state == "ready", "sent on a link that is not open"
+        assert kind in ("clientContent", "realtimeInput", "toolResponse")
+        turns = body.get("turns")
+        if isinstance(turns, list):
+            self.model.gave(turns[0]["parts"][0]["text"])
+        elif isinstance(text := body.get("text"), str):
+            self.model.gave(text)
+
+    def _told(self, frame: dict[str, object], turn: int) -> None:
+        match frame:
+            case {"type": "config_success", **report}:
+                report.pop("message")
+                self.model.answered(msgspec.convert(report, dict[str, dict[str, object]]))
+            case {"type": "error", "code": str(code), "data": str(sentence)}:
+                self._heard_error(code, sentence)
+            case {"type": "interrupted", "turn": int(silenced)}:
+                self.model.silenced = silenced
+            case {"type": "response", "text": str(text)}:
+                shown = self.model.shown.setdefault(turn, set())
+                shown |= {word for word in ("PART", "SAID", "THOUGHT") if word in text}
+                assert "THOUGHT" not in shown, "a thought was shown as the answer"
+                assert len(shown) <= 1, "text and its transcription were both shown"
+            case _:
+                pass
+
+    def _heard_error(self, code: str, sentence: str) -> None:
+        event = self.history[-1][0]
+        if isinstance(event, inputs.ClientFrame):
+            if code == "bad_config":
+                number, is_good = self.model.configs.pop()
+                assert not is_good and not self.model.configs, f"config {number} was hasty"
+            elif code == "setup_refused" and b'"text"' in event.payload:
+                self.model.texts.pop()
+        elif code in _FAILURES or code == "bad_config":
+            is_set_up = isinstance(event, inputs.UpstreamFrame)
+            self.model.failed(code, sentence, is_answer=is_set_up or self._waiting > 0)
+            self._waiting -= 1
+
+    def _check(self) -> None:
+        flow, held = self.session._flow, self.session._line.size + self.session._terms.size
+        if self.is_over:
+            assert self.session.deadline is None, "a timer outlived the session"
+            assert not self.link_state, "a link outlived the session"
+            return
+        for side, size in (
+            (Side.CLIENT, self.client.size),
+            (Side.UPSTREAM, self.upstream.size + held),
+        ):
+            assert flow.in_flight(side) == size, f"{side}: {flow.in_flight(side)}, not {size}"
+            assert size <= 2 * (self.options.limits.high_water + _LARGEST), "too much in flight"
+        reading = self.session.reading
+        high, low = self.options.limits.high_water, self.options.limits.low_water
+        assert reading.upstream or self.client.size >= low, "Gemini is never read again"
+        assert not (reading.upstream and self.client.size > high), "Gemini is read too fast"
+        assert not (reading.client and self.upstream.size + held > high), "read too fast"
+        is_full = max(self.client.size, self.upstream.size + held) >= low
+        assert reading.client or is_full, "the client is never read again"
+        if self.session.phase is Phase.LIVE:
+            assert not self.session._line, "something waits for nothing"
