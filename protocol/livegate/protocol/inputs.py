@@ -74,7 +74,7 @@ class UpstreamGone:
     """Gemini's WebSocket ended. The shell has removed the API key from `reason`."""
 
     link: int
-    code: int
+    code: int = 1006
     reason: str = ""
 
 

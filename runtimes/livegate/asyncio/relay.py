@@ -127,6 +127,7 @@ class Relay:
         except DialError as error:
             self._pump.feed(inputs.DialFailed(link, error.fault))
         finally:
+            self._pump.feed(inputs.UpstreamGone(link))  # no news, unless all else has failed
             del self._link_tasks[link], self._pump.links[link]
             self._open_links.discard(link)
 

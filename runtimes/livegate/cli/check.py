@@ -3,20 +3,19 @@
 import asyncio
 import base64
 import json
+import ssl
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 
 from livegate import recordings
 from livegate.asyncio.gateway import Gateway
 from livegate.cli import environment, options
-from livegate.protocol.inputs import Fault
 from livegate.shell import faults, logs
 from livegate.shell.sockets import Closed, Message
-from livegate.shell.target import SettingsError
+from livegate.shell.target import SettingsError, Target
 
 _CONNECT_S: Final = 10.0
 _TURN_S: Final = 60.0
@@ -53,13 +52,11 @@ def check(
 async def _check(gemini: options.Gemini) -> bool:
     """Take the steps in order, and stop at the first that fails."""
     try:
-        _line("key", await _key(gemini))
-        _line("address", await _address(gemini))
-        _line("TLS", await _tls(gemini))
-        _line("model", gemini.session.default_model)
+        await _step("key", _key(gemini))
+        await _step("address", _address(gemini))
+        await _step("TLS", _tls(gemini))
         await _turns(gemini)
-    except FailedStepError as error:
-        click.echo(f"  FAILED     {error}")
+    except FailedStepError:
         return False
     click.echo("all is well: livegate serve")
     return True
@@ -70,16 +67,21 @@ async def _turns(gemini: options.Gemini) -> None:
     client = Client()
     serving = asyncio.create_task(Gateway(gemini.target, gemini.session).serve(client))
     try:
-        _line("setup", await client.configure())
-        _line("text turn", await client.ask({"type": "text", "text": _QUESTION}))
-        _line("audio turn", await client.ask(*_spoken()))
+        await _step("setup", client.configure(gemini.session.default_model))
+        await _step("text turn", client.ask({"type": "text", "text": _QUESTION}))
+        await _step("audio turn", client.ask(*_spoken()))
     finally:
         client.leave()
         await serving
 
 
-def _line(title: str, text: str) -> None:
-    click.echo(f"  ok  {title:<10} {text}")
+async def _step(title: str, step: Awaitable[str]) -> None:
+    """Take one step, and print its line."""
+    try:
+        click.echo(f"  ok      {title:<10} {await step}")
+    except FailedStepError as error:
+        click.echo(f"  FAILED  {title:<10} {error}")
+        raise
 
 
 async def _key(gemini: options.Gemini) -> str:
@@ -91,28 +93,26 @@ async def _key(gemini: options.Gemini) -> str:
 
 async def _address(gemini: options.Gemini) -> str:
     """Open a TCP connection, without TLS."""
-    parts = urlsplit(gemini.target.url)
-    port = parts.port or (443 if parts.scheme == "wss" else 80)
-    await _open(parts.hostname or "", port, is_tls=False, gemini=gemini)
-    return f"{parts.hostname} port {port} answers"
+    await _open(gemini.target, None)
+    return f"{gemini.target.host} port {gemini.target.port} answers"
 
 
 async def _tls(gemini: options.Gemini) -> str:
-    parts = urlsplit(gemini.target.url)
-    if parts.scheme != "wss":
+    if gemini.target.ssl_context is None:
         return "none: the address is plain"
-    await _open(parts.hostname or "", parts.port or 443, is_tls=True, gemini=gemini)
+    await _open(gemini.target, gemini.target.ssl_context)
     return "the certificate is good"
 
 
-async def _open(host: str, port: int, *, is_tls: bool, gemini: options.Gemini) -> None:
-    ssl = gemini.target.ssl_context if is_tls else None
+async def _open(target: Target, context: ssl.SSLContext | None) -> None:
     try:
         async with asyncio.timeout(_CONNECT_S):
-            _, writer = await asyncio.open_connection(host, port, ssl=ssl)
+            _, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
     except OSError as error:
-        fault: Fault = faults.of_exception(error)
-        raise FailedStepError(f"cannot reach {host} port {port}: {fault.value}") from None
+        fault = faults.of_exception(error)
+        raise FailedStepError(
+            f"cannot reach {target.host} port {target.port}: {fault.value}"
+        ) from None
     writer.close()
 
 
@@ -155,13 +155,13 @@ class Client:
         """Send one frame."""
         self._to_gateway.put_nowait(Message(json.dumps(frame).encode(), is_text=True))
 
-    async def configure(self) -> str:
-        """Ask for sound, and wait until Gemini has accepted the setup."""
+    async def configure(self, model: str) -> str:
+        """Ask for sound, and wait until Gemini has accepted the setup for this model."""
         data = {"response_modalities": ["AUDIO"], "events": ["input_transcript"]}
         self.say({"type": "config", "data": data})
         while (await self._next())["type"] != "config_success":
             pass
-        return "accepted"
+        return f"accepted for {model}"
 
     async def ask(self, *frames: dict[str, object]) -> str:
         """Ask, and return what came back in words."""

@@ -52,6 +52,21 @@ class Target:
         return ssl.create_default_context() if self.url.startswith("wss:") else None
 
     @property
+    def host(self) -> str:
+        """The host's name or address."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The TCP port."""
+        return urlsplit(self.url).port or (443 if self.url.startswith("wss:") else 80)
+
+    @property
+    def resource(self) -> str:
+        """The path on that host."""
+        return urlsplit(self.url).path
+
+    @property
     def name(self) -> str:
         """Scheme, host and port, for people."""
         scheme, host, *_ = urlsplit(self.url)

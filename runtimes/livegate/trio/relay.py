@@ -125,6 +125,7 @@ class Relay:
                     loops.cancel_scope.cancel()
             except DialError as error:
                 self._pump.feed(inputs.DialFailed(link, error.fault))
+        self._pump.feed(inputs.UpstreamGone(link))  # no news, unless all else has failed
         del self._link_scopes[link], self._pump.links[link]
         self._open_links.discard(link)
 

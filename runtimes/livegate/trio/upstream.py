@@ -47,22 +47,48 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     Raises:
         DialError: It could not be opened.
     """
+    try:
+        stream = await _connect(target)
+    except (OSError, trio.BrokenResourceError) as error:
+        raise faults.DialError(faults.of_exception(error)) from None
     fault: Fault | None = None
-    async with trio.open_nursery() as nursery:
-        try:
-            socket = await trio_websocket.connect_websocket_url(
-                nursery,
-                target.url,
-                target.ssl_context,
-                extra_headers=[(KEY_HEADER.encode(), target.key.value.encode())],
-                max_message_size=MAX_MESSAGE_BYTES,
-            )
-        except trio_websocket.ConnectionRejected as rejected:
-            fault = faults.of_status(rejected.status_code)
-        except (OSError, trio.BrokenResourceError, trio_websocket.HandshakeError) as error:
-            fault = faults.of_exception(error)
-        else:
-            yield Upstream(socket, target)
-        nursery.cancel_scope.cancel()
+    try:
+        async with trio.open_nursery() as nursery:
+            try:
+                socket = await trio_websocket.wrap_client_stream(
+                    nursery,
+                    stream,
+                    target.host,
+                    target.resource,
+                    extra_headers=[(KEY_HEADER.encode(), target.key.value.encode())],
+                    max_message_size=MAX_MESSAGE_BYTES,
+                )
+            except trio_websocket.ConnectionRejected as rejected:
+                fault = faults.of_status(rejected.status_code)
+            except trio_websocket.HandshakeError as error:
+                fault = faults.of_exception(error)
+            else:
+                yield Upstream(socket, target)
+            nursery.cancel_scope.cancel()
+    except* trio_websocket.ConnectionClosed:
+        pass  # its reader stumbled over the end; the block has been cancelled
+    finally:
+        # trio-websocket leaves the stream open where the other side has ended first.
+        await trio.aclose_forcefully(stream)
     if fault is not None:
         raise faults.DialError(fault)
+
+
+async def _connect(target: Target) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+    """Open the connection that the WebSocket goes over, with TLS if the address asks for it."""
+    if target.ssl_context is None:
+        return await trio.open_tcp_stream(target.host, target.port)
+    stream = await trio.open_ssl_over_tcp_stream(
+        target.host, target.port, ssl_context=target.ssl_context
+    )
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return stream
