@@ -175,9 +175,8 @@ class Listener:
                 self._line(f"error: {text}", err=True)
             case {"type": "system", "data": str(text)}:
                 self._line(f"({text})")
-            case {"type": "config_success", "clamped": dict(), "refused": dict(refused)}:
-                for key, why in refused.items():
-                    self._line(f"{key} was refused: {why}", err=True)
+            case {"type": "config_success", "refused": refused} if refused:
+                self._line(f"refused: {json.dumps(refused)}", err=True)
             case _:
                 pass
 
