@@ -37,8 +37,8 @@ def gemini(request: pytest.FixtureRequest) -> Generator[Emulator, None, None]:
 @pytest.fixture(scope="module", params=running.RUNTIMES)
 def address(request: pytest.FixtureRequest, gemini: Emulator) -> Generator[str, None, None]:
     """A gateway of each runtime."""
-    with running.gateway(request.param, settings("canary", gemini.url)) as url:
-        yield url
+    with running.gateway(request.param, settings("canary", gemini.url)) as gateway:
+        yield gateway.url
 
 
 @pytest.mark.parametrize("told", TALES, ids=lambda told: told.name)

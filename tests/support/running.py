@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Final
 
-import trio
-
+import attrs
 import livegate.asyncio
 import livegate.trio
+import trio
 from livegate.shell.settings import Settings
 from livegate.shell.sockets import listen
 
@@ -17,43 +17,69 @@ RUNTIMES: Final = ("asyncio", "trio")
 _START_S: Final = 10.0
 
 
+@attrs.frozen
+class Handles:
+    """What another thread needs of a running gateway."""
+
+    stop: Callable[[], object]
+    count_tasks: Callable[[], int]
+
+
+@attrs.frozen
+class Running:
+    """A gateway that runs."""
+
+    url: str
+    """The WebSocket's address."""
+    count_tasks: Callable[[], int]
+    """How many tasks its runtime has."""
+
+
 @contextlib.contextmanager
-def gateway(runtime: str, settings: Settings) -> Generator[str, None, None]:
-    """Serve for as long as the block runs; yields the WebSocket's address."""
+def gateway(runtime: str, settings: Settings) -> Generator[Running, None, None]:
+    """Serve for as long as the block runs."""
     sockets = listen("localhost", 0)
     port = sockets[0].getsockname()[1]
-    stops: list[Callable[[], None]] = []
+    found: list[Handles] = []
     is_up = threading.Event()
 
-    def on_asyncio() -> None:
-        async def main() -> None:
-            loop, asked = asyncio.get_running_loop(), asyncio.Event()
+    async def until_on_asyncio() -> None:
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
+        found.append(
+            Handles(
+                stop=lambda: loop.call_soon_threadsafe(asked.set),
+                count_tasks=lambda: len(asyncio.all_tasks(loop)),
+            )
+        )
+        is_up.set()
+        await asked.wait()
 
-            async def until() -> None:
-                stops.append(lambda: loop.call_soon_threadsafe(asked.set) and None)
-                is_up.set()
-                await asked.wait()
+    async def until_on_trio() -> None:
+        token, asked = trio.lowlevel.current_trio_token(), trio.Event()
+        found.append(
+            Handles(
+                stop=lambda: trio.from_thread.run_sync(asked.set, trio_token=token),
+                count_tasks=lambda: trio.from_thread.run_sync(
+                    lambda: trio.lowlevel.current_statistics().tasks_living, trio_token=token
+                ),
+            )
+        )
+        is_up.set()
+        await asked.wait()
 
-            await livegate.asyncio.serve(settings, sockets, until)
+    def run() -> None:
+        if runtime == "trio":
+            trio.run(livegate.trio.serve, settings, sockets, until_on_trio)
+        else:
+            asyncio.run(livegate.asyncio.serve(settings, sockets, until_on_asyncio))
 
-        asyncio.run(main())
-
-    def on_trio() -> None:
-        async def until() -> None:
-            token, asked = trio.lowlevel.current_trio_token(), trio.Event()
-            stops.append(lambda: trio.from_thread.run_sync(asked.set, trio_token=token))
-            is_up.set()
-            await asked.wait()
-
-        trio.run(livegate.trio.serve, settings, sockets, until)
-
-    thread = threading.Thread(target=on_trio if runtime == "trio" else on_asyncio)
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         assert is_up.wait(_START_S), "the gateway did not start"
-        yield f"ws://127.0.0.1:{port}/api/gemini/ws"
+        yield Running(f"ws://127.0.0.1:{port}/api/gemini/ws", found[0].count_tasks)
     finally:
-        for stop in stops:
-            stop()
+        for handles in found:
+            handles.stop()
         thread.join(_START_S)
         assert not thread.is_alive(), "the gateway did not end"

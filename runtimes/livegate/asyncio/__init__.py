@@ -10,7 +10,7 @@ from typing import Any, cast
 import hypercorn.asyncio
 
 from livegate.asyncio.gateway import Gateway
-from livegate.shell.asgi import App
+from livegate.shell.asgi import App, Application
 from livegate.shell.listener import hypercorn_config
 from livegate.shell.settings import Settings
 
@@ -26,6 +26,8 @@ async def serve(
     settings: Settings,
     sockets: Sequence[socket],
     until: Callable[[], Awaitable[None]] | None = None,
+    *,
+    wrap: Callable[[App], Application] | None = None,
 ) -> None:
     """Serve on bound sockets until asked to end, then close all sessions with 1012.
 
@@ -33,10 +35,12 @@ async def serve(
         settings: Gemini's address and key, and what holds for every session.
         sockets: From `livegate.shell.sockets.listen`.
         until: Returns when it is time to end; by default at SIGINT or SIGTERM.
+        wrap: Puts another ASGI application around the gateway's.
     """
     gateway = Gateway(settings.target, settings.session)
+    inner = App(gateway, page=settings.page)
     await hypercorn.asyncio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
-        cast("Any", App(gateway, page=settings.page)),  # hypercorn has types of its own for ASGI
+        cast("Any", wrap(inner) if wrap else inner),  # hypercorn has types of its own for ASGI
         hypercorn_config(sockets),
         shutdown_trigger=partial(_drain_after, until or _signalled, gateway),
     )

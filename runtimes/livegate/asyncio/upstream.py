@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from livegate.protocol.inputs import Fault
 from livegate.shell import faults
 from livegate.shell.sockets import Closed
 from livegate.shell.target import CLOSE_GRACE_S, KEY_HEADER, MAX_MESSAGE_BYTES, Target
@@ -50,22 +51,26 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     Raises:
         DialError: It could not be opened.
     """
-    try:
-        socket = await connect(
-            target.url,
-            ssl=target.ssl_context,
-            additional_headers={KEY_HEADER: target.key.value},
-            compression=None,
-            proxy=None,
-            open_timeout=None,
-            ping_interval=None,
-            close_timeout=CLOSE_GRACE_S,
-            max_size=MAX_MESSAGE_BYTES,
-            logger=_QUIET,
-        )
-    except websockets.InvalidStatus as rejected:
-        raise faults.DialError(faults.of_status(rejected.response.status_code)) from None
-    except (OSError, websockets.InvalidHandshake) as error:
-        raise faults.DialError(faults.of_exception(error)) from None
-    async with socket:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            socket = await stack.enter_async_context(
+                connect(
+                    target.url,
+                    ssl=target.ssl_context,
+                    additional_headers={KEY_HEADER: target.key.value},
+                    compression=None,
+                    proxy=None,
+                    open_timeout=None,
+                    ping_interval=None,
+                    close_timeout=CLOSE_GRACE_S,
+                    max_size=MAX_MESSAGE_BYTES,
+                    logger=_QUIET,
+                )
+            )
+        except websockets.InvalidStatus as rejected:
+            raise faults.DialError(faults.of_status(rejected.response.status_code)) from None
+        except websockets.InvalidHandshake as error:
+            raise faults.DialError(faults.of_exception(error, Fault.HTTP)) from None
+        except OSError as error:
+            raise faults.DialError(faults.of_exception(error)) from None
         yield Upstream(socket, target)

@@ -14,6 +14,7 @@ PATH: Final = "/api/gemini/ws"
 Scope = MutableMapping[str, Any]  # the ASGI specification's own loose types
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Gateway(Protocol):
@@ -85,6 +86,14 @@ class App:
                 await self._lifespan(receive, send)
             case other:
                 raise ValueError(f"livegate does not speak {other!r}")
+
+    async def drain(self) -> None:
+        """Close all sessions with 1012 and admit no more: for a server that is about to end.
+
+        Most servers say so to an application (`lifespan.shutdown`) only after they have cut its
+        connections, and frameworks do not pass it on to what they mount.
+        """
+        await self._gateway.drain()
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()

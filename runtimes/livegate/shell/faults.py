@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Iterator
 
 from livegate.protocol.inputs import Fault
 
@@ -16,11 +17,10 @@ class DialError(Exception):
         self.fault = fault
 
 
-def of_exception(error: BaseException) -> Fault:
+def of_exception(error: BaseException, otherwise: Fault = Fault.NETWORK) -> Fault:
     """Return the fault behind an exception, or behind what caused it."""
-    chain: BaseException | None = error
-    while chain is not None:
-        match chain:
+    for one in behind(error):
+        match one:
             case ssl.SSLError():
                 return Fault.TLS
             case socket.gaierror():
@@ -30,8 +30,19 @@ def of_exception(error: BaseException) -> Fault:
             case TimeoutError():
                 return Fault.TIMEOUT
             case _:
-                chain = chain.__cause__ or chain.__context__
-    return Fault.NETWORK
+                pass
+    return otherwise
+
+
+def behind(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and what is behind it; trio groups one for each address it tried."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            members: tuple[BaseException, ...] = error.exceptions  # pyright: ignore[reportUnknownMemberType] - of BaseException
+            for one in members:
+                yield from behind(one)
+        error = error.__cause__ or error.__context__
 
 
 def of_status(status: int) -> Fault:

@@ -1,5 +1,6 @@
 """The gateway of one process, on trio."""
 
+import traceback
 from functools import partial
 
 from livegate.protocol import SessionOptions
@@ -24,6 +25,7 @@ class Gateway:
         self, target: Target, options: SessionOptions, *, dial: Dial | None = None
     ) -> None:
         self._dial = dial or partial(upstream.dial, target)
+        self._key = target.key
         self._sessions = Sessions(options)
         self._one_ended = Bell()
 
@@ -32,7 +34,7 @@ class Gateway:
         try:
             await Relay(client, self._dial, self._sessions).run()
         except Exception:  # noqa: BLE001 - the last resort; the client hears no details
-            LOGGER.exception("session.failed")
+            LOGGER.error("session.failed\n%s", self._key.redact(traceback.format_exc()))
             await client.close(1011, "")
         finally:
             self._one_ended.ring()

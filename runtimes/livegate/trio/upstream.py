@@ -1,6 +1,7 @@
 """The link to Gemini on trio, by trio-websocket."""
 
 import contextlib
+import logging
 from collections.abc import AsyncGenerator
 
 import trio_websocket
@@ -10,6 +11,9 @@ from livegate.protocol.inputs import Fault
 from livegate.shell import faults
 from livegate.shell.sockets import Closed
 from livegate.shell.target import KEY_HEADER, MAX_MESSAGE_BYTES, Target
+
+# trio-websocket logs close reasons at DEBUG, and Gemini's may quote the key.
+logging.getLogger("trio-websocket").setLevel(logging.WARNING)
 
 
 class Upstream:
@@ -54,24 +58,24 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     fault: Fault | None = None
     try:
         async with trio.open_nursery() as nursery:
-            try:
-                socket = await trio_websocket.wrap_client_stream(
-                    nursery,
-                    stream,
-                    target.host,
-                    target.resource,
-                    extra_headers=[(KEY_HEADER.encode(), target.key.value.encode())],
-                    max_message_size=MAX_MESSAGE_BYTES,
-                )
-            except trio_websocket.ConnectionRejected as rejected:
-                fault = faults.of_status(rejected.status_code)
-            except trio_websocket.HandshakeError as error:
-                fault = faults.of_exception(error)
-            else:
-                yield Upstream(socket, target)
+            socket = await trio_websocket.wrap_client_stream(
+                nursery,
+                stream,
+                target.host,
+                target.resource,
+                extra_headers=[(KEY_HEADER.encode(), target.key.value.encode())],
+                max_message_size=MAX_MESSAGE_BYTES,
+            )
+            yield Upstream(socket, target)
             nursery.cancel_scope.cancel()
+    # What its reader stumbles over comes out of the nursery, and so in a group.
+    except* trio_websocket.HandshakeError as refused:
+        fault = faults.of_exception(refused, Fault.HTTP)
+        for cause in faults.behind(refused):
+            if isinstance(cause, trio_websocket.ConnectionRejected):
+                fault = faults.of_status(cause.status_code)
     except* trio_websocket.ConnectionClosed:
-        pass  # its reader stumbled over the end; the block has been cancelled
+        pass  # of an open socket: `receive` has told, or the block has been cancelled
     finally:
         # trio-websocket leaves the stream open where the other side has ended first.
         await trio.aclose_forcefully(stream)

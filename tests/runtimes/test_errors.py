@@ -1,0 +1,268 @@
+"""Whatever goes wrong, the client hears what and why, and nobody ever sees the API key."""
+
+import contextlib
+import http.server
+import json
+import logging
+import threading
+from collections.abc import Callable, Generator
+from typing import Final
+
+import attrs
+import pytest
+import websockets
+from websockets.sync.client import ClientConnection, connect
+from websockets.sync.server import ServerConnection, serve
+
+import running
+from livegate.emulator import Emulator, Options
+from livegate.shell.settings import Settings, settings
+
+CANARY: Final = "AIzaCanary-9f8e7d6c5b4a"
+RECEIVE_S: Final = 20.0
+MIB: Final = 1024 * 1024
+
+
+@pytest.fixture(params=running.RUNTIMES)
+def runtime(request: pytest.FixtureRequest) -> str:
+    """Each runtime."""
+    return str(request.param)
+
+
+@contextlib.contextmanager
+def emulator(
+    *, keys: frozenset[str] | None = None, tls: bool = False
+) -> Generator[str, None, None]:
+    """Gemini, played."""
+    with Emulator(options=Options(pace=0, keys=keys), tls=tls) as played:
+        yield played.url
+
+
+@contextlib.contextmanager
+def scripted(act: Callable[[ServerConnection], None]) -> Generator[str, None, None]:
+    """A WebSocket server that does as it is told."""
+    quiet = logging.getLogger("quiet")  # this side may know the key
+    quiet.setLevel(logging.ERROR)
+    with serve(act, "127.0.0.1", 0, logger=quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"ws://127.0.0.1:{server.socket.getsockname()[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def http_only(status: int, version: str = "HTTP/1.1") -> Generator[str, None, None]:
+    """A web server that upgrades nothing, and says the key to everybody."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = version
+
+        def do_GET(self) -> None:
+            self.send_response(status, CANARY)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"ws://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
+def at(url: str) -> Generator[str, None, None]:
+    """An address where something else is, or nothing."""
+    yield url
+
+
+def closing(code: int, reason: str) -> Callable[[ServerConnection], None]:
+    """Return a server that reads the setup and closes."""
+
+    def act(socket: ServerConnection) -> None:
+        socket.recv()
+        socket.close(code, reason)
+
+    return act
+
+
+def garbage(socket: ServerConnection) -> None:
+    """Accept the setup, then talk nonsense and leave."""
+    socket.recv()
+    socket.send(b'{"setupComplete":{}}')
+    socket.send(b"\xff\xfe" + CANARY.encode())
+    socket.send('{"serverContent":{"modelTurn":5}}')
+    socket.close(1011, f"gone, {CANARY}")
+
+
+def hanging_up(socket: ServerConnection) -> None:
+    """Cut the connection without a word."""
+    socket.recv()
+    socket.socket.close()
+
+
+@attrs.frozen
+class Case:
+    """Where Gemini should be, what the client hears, and the close code if it ends the session."""
+
+    gemini: Callable[[], contextlib.AbstractContextManager[str]]
+    code: str
+    says: str
+    closes: int | None = None
+
+
+CASES: Final = {
+    "refused key": Case(
+        lambda: emulator(keys=frozenset({"another"})), "key_refused", "livegate check", 4201
+    ),
+    "nobody there": Case(lambda: at("ws://127.0.0.1:9"), "upstream_unavailable", "was refused"),
+    "no such host": Case(
+        lambda: at("ws://gemini.invalid"), "upstream_unavailable", "host name was not found"
+    ),
+    "unknown certificate": Case(
+        lambda: emulator(tls=True), "upstream_unavailable", "certificate was not accepted"
+    ),
+    "http 403": Case(lambda: http_only(403), "key_refused", "check the API key", 4201),
+    "http 500": Case(lambda: http_only(500), "upstream_unavailable", "did not accept a WebSocket"),
+    "http 1.0": Case(
+        lambda: http_only(500, "HTTP/1.0"), "upstream_unavailable", "did not accept a WebSocket"
+    ),
+    "key in the reason": Case(
+        lambda: scripted(closing(1008, f"bad key {CANARY} in ?key={CANARY}")),
+        "setup_refused",
+        "bad key [key] in ?key=[key]",
+    ),
+    "refused setup": Case(
+        lambda: scripted(closing(1007, "Request contains an invalid argument.")),
+        "setup_refused",
+        "1007, 'Request contains an invalid argument.'",
+    ),
+    "service down": Case(
+        lambda: scripted(closing(1011, "The service is currently unavailable.")),
+        "upstream_unavailable",
+        "send again in a while",
+    ),
+    "hangs up": Case(lambda: scripted(hanging_up), "upstream_unavailable", "1006"),
+    "garbage": Case(lambda: scripted(garbage), "upstream_lost", "gone, [key]"),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_fault(runtime: str, case: Case, caplog: pytest.LogCaptureFixture) -> None:
+    """The client hears cause and cure, the session lives unless it cannot, the key stays in."""
+    caplog.set_level(logging.DEBUG)
+    with (
+        case.gemini() as url,
+        running.gateway(runtime, _settings(url)) as gateway,
+        connect(gateway.url, close_timeout=1) as socket,
+    ):
+        socket.send(json.dumps({"type": "text", "text": "hi"}))
+        heard = [_next(socket, "error")]
+        assert heard[0]["code"] == case.code
+        assert case.says in heard[0]["data"]
+        if case.closes is None:
+            socket.send('{"type":"ping"}')
+            heard.append(_next(socket, "pong"))
+            end = ""
+        else:
+            end = _end(socket, case.closes)
+    assert CANARY not in json.dumps(heard) + end
+    assert CANARY not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_no_key(runtime: str) -> None:
+    """Without a key each client is told so, and to stop."""
+    with running.gateway(runtime, settings()) as gateway, connect(gateway.url) as socket:
+        frame = _next(socket, "error")
+        assert frame["data"] == "No API key configured"
+        assert frame["code"] == "no_api_key"
+        _end(socket, 4200)
+
+
+def test_fault_of_ours(runtime: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A bug closes the one session with 1011; the log has where, but not the key."""
+    broken = _settings("ws://127.0.0.1:9")
+    # An address of the wrong type: dialling raises what nobody expects.
+    object.__setattr__(broken.target, "url", _Bomb("ws://127.0.0.1:9"))
+    with running.gateway(runtime, broken) as gateway:
+        for _ in range(2):  # the gateway goes on
+            with connect(gateway.url) as socket:
+                _end(socket, 1011)
+    assert "session.failed" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    assert CANARY not in caplog.text
+
+
+class _Bomb(str):
+    """An address that cannot be read."""
+
+    __slots__ = ()
+
+    def startswith(self, *_: object) -> bool:
+        raise ZeroDivisionError(CANARY)
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (b"[" * 100_000, "bad_json"),
+        (b'{"type":"ping","data":' + b"[" * 100_000, "bad_json"),
+        (b'{"type":"config","data":' + b'{"a":' * 40 + b"1" + b"}" * 41, "too_large"),
+        (b'{"type":"text","text":"%b"}' % (b"x" * 16 * MIB), "too_large"),
+        (b'{"type":"audio","data":"%b"}' % (b"A" * 16 * MIB), "too_large"),
+        (b'{"type":"config","data":{"seed":%b}}' % (b"9" * 1_000_000), "too_large"),
+        (b'{"type":"ping","data":NaN}', "bad_json"),
+        (b'{"type":"text","text":"\\ud800"}', "bad_json"),
+        (b'{"type":"text","text":"\\u0000"}', "bad_frame"),
+        (b"\0", "bad_json"),
+    ],
+    ids=["deep", "deep data", "deep config", "16 MB", "16 MB audio", "long", "nan", "surrogate",
+         "nul", "raw nul"],
+)  # fmt: skip
+def test_hostile_frame(runtime: str, payload: bytes, code: str) -> None:
+    """A hostile frame is answered with an error, and the session lives."""
+    with (
+        emulator() as url,
+        running.gateway(runtime, _settings(url)) as gateway,
+        connect(gateway.url, max_size=None) as socket,
+    ):
+        socket.send(payload, text=True)
+        assert _next(socket, "error")["code"] == code
+        socket.send('{"type":"text","text":"hi"}')
+        _next(socket, "turn_complete")
+
+
+def test_reprs() -> None:
+    """Nothing that holds the key shows it."""
+    held = _settings("ws://127.0.0.1:9")
+    shown = repr(held) + str(held.target) + str(held.target.key) + f"{held.target.key!r}"
+    assert CANARY not in shown
+
+
+def _settings(url: str) -> Settings:
+    return settings(CANARY, url)
+
+
+def _next(socket: ClientConnection, type_: str) -> dict[str, str]:
+    while True:
+        frame: dict[str, str] = json.loads(socket.recv(RECEIVE_S))
+        if frame["type"] == type_:
+            return frame
+
+
+def _end(socket: ClientConnection, code: int) -> str:
+    """Expect the close; return its reason."""
+    with contextlib.suppress(websockets.ConnectionClosed):
+        while True:
+            socket.recv(RECEIVE_S)
+    assert socket.close_code == code
+    return socket.close_reason or ""
