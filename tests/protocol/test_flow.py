@@ -1,6 +1,7 @@
 """Back-pressure, as a table of what is given out and what leaves."""
 
 import pytest
+
 from livegate.protocol import Limits
 from livegate.protocol.flow import Flow, Reading
 from livegate.protocol.inputs import Side

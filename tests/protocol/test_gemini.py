@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
 from livegate.protocol import gemini
 from livegate.protocol.frames import FunctionResponse
 from livegate.protocol.gemini import Message
@@ -14,6 +15,12 @@ from livegate.protocol.profiles import TextPath
 
 SAMPLES: Final = Path(__file__).parent.parent / "data" / "wire-samples"
 SOUND: Final = '{"inlineData":{"mimeType":"audio/pcm;rate=24000","data":"AAEA"}}'
+EVERYTHING: Final = (
+    '{"goAway":{"timeLeft":"1s"},"sessionResumptionUpdate":{"newHandle":"h","resumable":true},'
+    '"usageMetadata":{},"serverContent":{"turnComplete":true,"interrupted":true,'
+    '"generationComplete":true,"outputTranscription":{"text":"b"},'
+    f'"modelTurn":{{"parts":[{{"text":"a"}},{SOUND}]}}}}}}'
+)
 
 
 def names(*messages: Message) -> str:
@@ -33,27 +40,54 @@ def names(*messages: Message) -> str:
         ('{"setupComplete":{"sessionId":"x"},"later":[1]}', [gemini.SetupComplete()]),
         ('{"serverContent":{}}', []),
         ('{"serverContent":{"modelTurn":{}}}', []),
-        (f'{{"serverContent":{{"modelTurn":{{"parts":[{SOUND}]}}}}}}', [gemini.Sound("AAEA", 24000)]),
-        ('{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AA"}}]}}}', []),
-        ('{"serverContent":{"modelTurn":{"parts":[{"text":"a"},{"text":""}]}}}', [gemini.ModelText("a")]),
-        ('{"serverContent":{"modelTurn":{"parts":[{"text":"a","thought":true}]}}}', [gemini.Thought("a")]),
+        (
+            f'{{"serverContent":{{"modelTurn":{{"parts":[{SOUND}]}}}}}}',
+            [gemini.Sound("AAEA", 24000)],
+        ),
+        (
+            '{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"mimeType":"image/png","data":"AA"}}]}}}',
+            [],
+        ),
+        (
+            '{"serverContent":{"modelTurn":{"parts":[{"text":"a"},{"text":""}]}}}',
+            [gemini.ModelText("a")],
+        ),
+        (
+            '{"serverContent":{"modelTurn":{"parts":[{"text":"a","thought":true}]}}}',
+            [gemini.Thought("a")],
+        ),
         (
             '{"serverContent":{"modelTurn":{"parts":[{"executableCode":{"c":1}},{"codeExecutionResult":{"o":1}}]}}}',
             [gemini.Code({"c": 1}), gemini.CodeResult({"o": 1})],
         ),
         ('{"serverContent":{"outputTranscription":{"text":"a"}}}', [gemini.OutputTranscript("a")]),
         ('{"serverContent":{"outputTranscription":{"text":""}}}', []),
-        ('{"serverContent":{"inputTranscription":{"text":"a","finished":true}}}', [gemini.InputTranscript("a", is_final=True)]),
-        ('{"serverContent":{"inputTranscription":{"text":"a"}}}', [gemini.InputTranscript("a", is_final=False)]),
+        (
+            '{"serverContent":{"inputTranscription":{"text":"a","finished":true}}}',
+            [gemini.InputTranscript("a", is_final=True)],
+        ),
+        (
+            '{"serverContent":{"inputTranscription":{"text":"a"}}}',
+            [gemini.InputTranscript("a", is_final=False)],
+        ),
         ('{"serverContent":{"inputTranscription":{}}}', []),
         ('{"serverContent":{"groundingMetadata":{"g":1}}}', [gemini.Grounding({"g": 1})]),
         ('{"serverContent":{"interrupted":true}}', [gemini.Interrupted()]),
-        ('{"serverContent":{"interrupted":false,"turnComplete":false,"generationComplete":null}}', []),
+        (
+            '{"serverContent":{"interrupted":false,"turnComplete":false,"generationComplete":null}}',
+            [],
+        ),
         ('{"serverContent":{"generationComplete":true}}', [gemini.GenerationComplete()]),
-        ('{"serverContent":{"turnComplete":true,"turnCompleteReason":"R"},"usageMetadata":{"u":1}}', [gemini.TurnComplete("R", {"u": 1})]),
+        (
+            '{"serverContent":{"turnComplete":true,"turnCompleteReason":"R"},"usageMetadata":{"u":1}}',
+            [gemini.TurnComplete("R", {"u": 1})],
+        ),
         ('{"serverContent":{"turnComplete":true}}', [gemini.TurnComplete(None, None)]),
         ('{"usageMetadata":{"u":1}}', [gemini.Usage({"u": 1})]),
-        ('{"serverContent":{"interrupted":true},"usageMetadata":{"u":1}}', [gemini.Interrupted(), gemini.Usage({"u": 1})]),
+        (
+            '{"serverContent":{"interrupted":true},"usageMetadata":{"u":1}}',
+            [gemini.Interrupted(), gemini.Usage({"u": 1})],
+        ),
         (
             '{"toolCall":{"functionCalls":[{"id":"1","name":"f","args":{"a":1}},{"id":"2","name":"g"}]}}',
             [gemini.ToolCall("1", "f", {"a": 1}), gemini.ToolCall("2", "g", None)],
@@ -62,7 +96,10 @@ def names(*messages: Message) -> str:
         ('{"toolCallCancellation":{"ids":["1","2"]}}', [gemini.ToolCallCancelled(("1", "2"))]),
         ('{"toolCallCancellation":{}}', [gemini.ToolCallCancelled(())]),
         ('{"voiceActivity":{"v":1}}', [gemini.VoiceActivity({"v": 1})]),
-        ('{"sessionResumptionUpdate":{"newHandle":"h","resumable":true}}', [gemini.Resumable("h")]),
+        (
+            '{"sessionResumptionUpdate":{"newHandle":"h","resumable":true}}',
+            [gemini.Resumable("h")],
+        ),
         ('{"sessionResumptionUpdate":{"newHandle":"h","resumable":false}}', []),
         ('{"sessionResumptionUpdate":{"newHandle":"","resumable":true}}', []),
         ('{"sessionResumptionUpdate":{}}', []),
@@ -76,9 +113,7 @@ def names(*messages: Message) -> str:
         ('{"goAway":{"timeLeft":"-5s"}}', [gemini.GoAway(60.0)]),
         ('{"goAway":{"timeLeft":"1e999s"}}', [gemini.GoAway(60.0)]),
         (
-            '{"goAway":{"timeLeft":"1s"},"sessionResumptionUpdate":{"newHandle":"h","resumable":true},'
-            '"usageMetadata":{},"serverContent":{"turnComplete":true,"interrupted":true,"generationComplete":true,'
-            f'"outputTranscription":{{"text":"b"}},"modelTurn":{{"parts":[{{"text":"a"}},{SOUND}]}}}}}}',
+            EVERYTHING,
             [
                 gemini.Sound("AAEA", 24000),
                 gemini.ModelText("a"),
@@ -125,7 +160,7 @@ def test_decode(raw: str, expected: list[Message]) -> None:
 )
 def test_decode_refuses(raw: bytes) -> None:
     """What is not the Live API's, or nests too deep to be passed on, is refused."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         gemini.decode(raw)
 
 
@@ -140,9 +175,15 @@ def test_decode_refuses(raw: bytes) -> None:
         ("setup-complete", "SetupComplete"),
         ("setup-complete-vertex", "SetupComplete"),
         ("tool-cancel", "ToolCall Interrupted ToolCallCancelled TurnComplete"),
-        ("turn-audio", "InputTranscript Sound OutputTranscript Sound OutputTranscript Sound GenerationComplete TurnComplete Resumable"),
+        (
+            "turn-audio",
+            "InputTranscript Sound OutputTranscript Sound OutputTranscript Sound GenerationComplete TurnComplete Resumable",
+        ),
         ("turn-audio-bundled-3x", "Sound OutputTranscript GenerationComplete TurnComplete"),
-        ("turn-extended-thinking", "Sound OutputTranscript TurnComplete ToolCall Sound OutputTranscript GenerationComplete TurnComplete"),
+        (
+            "turn-extended-thinking",
+            "Sound OutputTranscript TurnComplete ToolCall Sound OutputTranscript GenerationComplete TurnComplete",
+        ),
         ("turn-interrupted", "Sound OutputTranscript Sound Interrupted TurnComplete"),
         ("turn-reasons", "TurnComplete"),
         ("turn-text", "ModelText GenerationComplete TurnComplete"),
@@ -159,29 +200,67 @@ def test_sample(sample: str, expected: str) -> None:
     assert names(*found) == expected
 
 
+ENCODED: Final[list[tuple[Callable[[], bytes], object]]] = [
+    (
+        lambda: gemini.encode_setup({"model": "m"}, None),
+        {"setup": {"model": "m", "sessionResumption": {}}},
+    ),
+    (
+        lambda: gemini.encode_setup({"model": "m"}, "h"),
+        {"setup": {"model": "m", "sessionResumption": {"handle": "h"}}},
+    ),
+    (
+        lambda: gemini.encode_text('"é\n', TextPath.CLIENT_CONTENT),
+        {
+            "clientContent": {
+                "turns": [{"role": "user", "parts": [{"text": '"é\n'}]}],
+                "turnComplete": True,
+            }
+        },
+    ),
+    (
+        lambda: gemini.encode_text("a", TextPath.REALTIME_TEXT),
+        {"realtimeInput": {"text": "a"}},
+    ),
+    (
+        lambda: gemini.encode_audio("AA==", 8000),
+        {"realtimeInput": {"audio": {"data": "AA==", "mimeType": "audio/pcm;rate=8000"}}},
+    ),
+    (
+        lambda: gemini.encode_image("AA==", "image/png"),
+        {"realtimeInput": {"video": {"data": "AA==", "mimeType": "image/png"}}},
+    ),
+    (gemini.encode_stream_end, {"realtimeInput": {"audioStreamEnd": True}}),
+    (gemini.encode_activity_start, {"realtimeInput": {"activityStart": {}}}),
+    (gemini.encode_activity_end, {"realtimeInput": {"activityEnd": {}}}),
+    (
+        lambda: gemini.encode_tool_response(
+            (
+                FunctionResponse("1", "f", {"a": 1}, "SILENT", will_continue=False),
+                FunctionResponse("2", None, {}),
+            )
+        ),
+        {
+            "toolResponse": {
+                "functionResponses": [
+                    {
+                        "id": "1",
+                        "name": "f",
+                        "response": {"a": 1},
+                        "scheduling": "SILENT",
+                        "willContinue": False,
+                    },
+                    {"id": "2", "response": {}},
+                ]
+            }
+        },
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("encode", "expected"),
-    [
-        (lambda: gemini.encode_setup({"model": "m"}, None), {"setup": {"model": "m", "sessionResumption": {}}}),
-        (lambda: gemini.encode_setup({"model": "m"}, "h"), {"setup": {"model": "m", "sessionResumption": {"handle": "h"}}}),
-        (
-            lambda: gemini.encode_text('"é\n', TextPath.CLIENT_CONTENT),
-            {"clientContent": {"turns": [{"role": "user", "parts": [{"text": '"é\n'}]}], "turnComplete": True}},
-        ),
-        (lambda: gemini.encode_text("a", TextPath.REALTIME_TEXT), {"realtimeInput": {"text": "a"}}),
-        (lambda: gemini.encode_audio("AA==", 8000), {"realtimeInput": {"audio": {"data": "AA==", "mimeType": "audio/pcm;rate=8000"}}}),
-        (lambda: gemini.encode_image("AA==", "image/png"), {"realtimeInput": {"video": {"data": "AA==", "mimeType": "image/png"}}}),
-        (gemini.encode_stream_end, {"realtimeInput": {"audioStreamEnd": True}}),
-        (gemini.encode_activity_start, {"realtimeInput": {"activityStart": {}}}),
-        (gemini.encode_activity_end, {"realtimeInput": {"activityEnd": {}}}),
-        (
-            lambda: gemini.encode_tool_response((FunctionResponse("1", "f", {"a": 1}, "SILENT", will_continue=False), FunctionResponse("2", None, {}))),
-            {"toolResponse": {"functionResponses": [
-                {"id": "1", "name": "f", "response": {"a": 1}, "scheduling": "SILENT", "willContinue": False},
-                {"id": "2", "response": {}},
-            ]}},
-        ),
-    ],
+    ENCODED,
 )
 def test_encode(encode: Callable[[], bytes], expected: object) -> None:
     """What goes to Gemini is the documented camelCase."""

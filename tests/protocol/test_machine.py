@@ -5,8 +5,9 @@ from typing import Final
 
 import hypothesis.strategies as st
 import pytest
-from fuzz import walk
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from fuzz import walk
 from livegate.protocol.inputs import Fault, Side
 from livegate.protocol.states import TRANSITIONS, Phase
 from strategies import (
@@ -22,7 +23,6 @@ from strategies import (
 from world import Cell, World, counted_cells
 
 _SPANS: Final = st.sampled_from([0.01, 0.3, 1.0, 2.0, 8.0, 11.0, 61.0])
-
 
 
 speaking: Final = precondition(lambda self: self.world.may_speak)

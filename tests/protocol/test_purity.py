@@ -11,8 +11,31 @@ import pytest
 ROOT: Final = Path(__file__).parent.parent.parent
 CORE: Final = sorted((ROOT / "protocol").rglob("*.py"))
 BANNED: Final = frozenset(
-    "asyncio trio anyio socket ssl select selectors logging time datetime random secrets uuid os "
-    "threading multiprocessing subprocess signal google pydantic websockets hypercorn io".split()
+    [
+        "asyncio",
+        "trio",
+        "anyio",
+        "socket",
+        "ssl",
+        "select",
+        "selectors",
+        "logging",
+        "time",
+        "datetime",
+        "random",
+        "secrets",
+        "uuid",
+        "os",
+        "threading",
+        "multiprocessing",
+        "subprocess",
+        "signal",
+        "google",
+        "pydantic",
+        "websockets",
+        "hypercorn",
+        "io",
+    ]
 )
 
 
@@ -33,7 +56,9 @@ def test_core_is_pure(path: Path) -> None:
     """No file of the core imports I/O, clocks, chance, logging or threads, or is asynchronous."""
     assert not imported(path) & BANNED
     for node in ast.walk(ast.parse(path.read_text())):
-        assert not isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith)
+        assert not isinstance(
+            node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith
+        )
         assert not (isinstance(node, ast.Name) and node.id in ("open", "print", "input"))
 
 
@@ -80,7 +105,9 @@ def test_phase_has_one_writer() -> None:
     writers = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr == "_phase" and isinstance(node.ctx, ast.Store)
+        if isinstance(node, ast.Attribute)
+        and node.attr == "_phase"
+        and isinstance(node.ctx, ast.Store)
     ]
     assert len(writers) == 2
 

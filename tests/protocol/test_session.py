@@ -1,6 +1,7 @@
 """Every transcript on the core, and what no transcript can say."""
 
 import pytest
+
 import transcript
 from core_player import CorePlayer
 from transcript import Transcript

@@ -210,6 +210,9 @@ class _Bomb(str):
     def startswith(self, *_: object) -> bool:
         raise ZeroDivisionError(CANARY)
 
+    def __hash__(self) -> int:
+        raise ZeroDivisionError(CANARY)
+
 
 @pytest.mark.parametrize(
     ("payload", "code"),

@@ -69,6 +69,7 @@ class CorePlayer:
             case transcript.GeminiUnreachable(fault=fault):
                 self._feed(inputs.DialFailed(self._take_dial(), fault))
             case transcript.GeminiGets(expected=expected):
+                assert expected is not None or not self._dials, "it was dialled"
                 self._expect(expected, self._gemini)
             case transcript.GeminiSends(payload=payload):
                 self._feed(inputs.UpstreamFrame(self._link, payload))

@@ -41,14 +41,42 @@ def _speaks(world: World) -> bool:
     return world.may_speak
 
 
+def _frame(world: World, rng: random.Random) -> None:
+    payload, is_text = rng.choice(pools.FRAMES)
+    world.frame(payload, is_text=is_text)
+
+
+def _junk(world: World, rng: random.Random) -> None:
+    payload, is_text = rng.choice(pools.JUNK)
+    if rng.random() < 0.5 and len(payload) < ENOUGH:
+        at = rng.randrange(len(payload) + 1)
+        payload = payload[:at] + rng.randbytes(2)
+    world.junk(payload, is_text=is_text)
+
+
+def _gemini_junk(rng: random.Random) -> bytes:
+    payload = rng.choice(pools.GEMINI_JUNK + pools.GEMINI)
+    at = rng.randrange(len(payload) + 1)
+    damaged = payload[:at] + rng.randbytes(1) + payload[at:]
+    return damaged.replace(b"THOUGHT", b"")  # it may be none any more
+
+
+def _send(world: World, rng: random.Random, side: Side) -> None:
+    world.send(side, rng.choice((1, 100, 10_000, 10**9)))
+
+
+def _end(world: World, rng: random.Random) -> None:
+    rng.choice((world.leave, world.shut_down))()
+
+
 MOVES: Final = (
     Move(8, _speaks, lambda world, _: world.text()),
     Move(8, _speaks, lambda world, rng: world.config(rng.choice(pools.CONFIGS), is_good=True)),
     Move(
         1, _speaks, lambda world, rng: world.config(rng.choice(pools.BAD_CONFIGS), is_good=False)
     ),
-    Move(14, _speaks, lambda world, rng: _frame(world, rng)),
-    Move(3, _speaks, lambda world, rng: _junk(world, rng)),
+    Move(14, _speaks, _frame),
+    Move(3, _speaks, _junk),
     Move(
         14, lambda world: world.may_hear, lambda world, rng: world.hear(rng.choice(pools.GEMINI))
     ),
@@ -89,38 +117,8 @@ MOVES: Final = (
         lambda world, _: world.reach_deadline(),
     ),
     Move(1, lambda _: True, lambda world, _: world.wake_early()),
-    Move(
-        2, lambda world: world.session.phase is Phase.REFUSED, lambda world, rng: _end(world, rng)
-    ),
+    Move(2, lambda world: world.session.phase is Phase.REFUSED, _end),
 )
-
-
-def _frame(world: World, rng: random.Random) -> None:
-    payload, is_text = rng.choice(pools.FRAMES)
-    world.frame(payload, is_text=is_text)
-
-
-def _junk(world: World, rng: random.Random) -> None:
-    payload, is_text = rng.choice(pools.JUNK)
-    if rng.random() < 0.5 and len(payload) < ENOUGH:
-        at = rng.randrange(len(payload) + 1)
-        payload = payload[:at] + rng.randbytes(2)
-    world.junk(payload, is_text=is_text)
-
-
-def _gemini_junk(rng: random.Random) -> bytes:
-    payload = rng.choice(pools.GEMINI_JUNK + pools.GEMINI)
-    at = rng.randrange(len(payload) + 1)
-    damaged = payload[:at] + rng.randbytes(1) + payload[at:]
-    return damaged.replace(b"THOUGHT", b"")  # it may be none any more
-
-
-def _send(world: World, rng: random.Random, side: Side) -> None:
-    world.send(side, rng.choice((1, 100, 10_000, 10**9)))
-
-
-def _end(world: World, rng: random.Random) -> None:
-    rng.choice((world.leave, world.shut_down))()
 
 
 def walk(seed: int) -> World:

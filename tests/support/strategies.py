@@ -99,8 +99,10 @@ GEMINI: Final[tuple[bytes, ...]] = (
     b'{"sessionResumptionUpdate":{"newHandle":"h","resumable":true}}',
     b'{"sessionResumptionUpdate":{"newHandle":"i","resumable":true}}',
     b'{"sessionResumptionUpdate":{}}',
-    b'{"serverContent":{"turnComplete":true},"usageMetadata":{"n":1},'
-    b'"sessionResumptionUpdate":{"newHandle":"j","resumable":true},"goAway":{"timeLeft":"5s"}}',
+    (
+        b'{"serverContent":{"turnComplete":true},"usageMetadata":{"n":1},'
+        b'"sessionResumptionUpdate":{"newHandle":"j","resumable":true},"goAway":{"timeLeft":"5s"}}'
+    ),
     b'{"goAway":{"timeLeft":"50s"}}',
     b'{"toolCall":{"functionCalls":[{"id":"c1","name":"f","args":{}},{"id":"c2","name":"f"}]}}',
     b'{"toolCallCancellation":{"ids":["c2"]}}',
@@ -132,7 +134,7 @@ CLOSES: Final[tuple[tuple[int, str], ...]] = (
 FAULTS: Final = tuple(Fault)
 
 # The same for hypothesis, which also makes up its own.
-json_values: Final = st.recursive(
+json_values: Final[st.SearchStrategy[object]] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
@@ -230,20 +232,31 @@ setting_names: Final = st.sampled_from(
         "generation_config.seed",
     ]
 ) | st.text(max_size=12)
-setting_values: Final = st.one_of(
-    json_values,
-    st.sampled_from(
-        ["Puck", "all", "en-US", "gemini-live-2.5-flash", "gemini-2.0-flash", ["AUDIO"], ["TEXT"]]
-    ),
-    st.sampled_from(
-        [0, 1, 0.5, {"disabled": True}, {"thinking_budget": 5}, [{"google_search": {}}]]
-    ),
+_NOTHING: Final[dict[str, object]] = {}
+_LIKELY: Final[tuple[object, ...]] = (
+    0,
+    1,
+    0.5,
+    "Puck",
+    "all",
+    "en-US",
+    "gemini-live-2.5-flash",
+    "gemini-2.0-flash",
+    ["AUDIO"],
+    ["TEXT"],
+    {"disabled": True},
+    {"thinking_budget": 5},
+    [{"google_search": _NOTHING}],
 )
-configs: Final = st.dictionaries(setting_names, setting_values, max_size=5).flatmap(
-    lambda outer: st.one_of(
-        st.just(outer),
-        st.dictionaries(setting_names, setting_values, max_size=4).map(
-            lambda inner: {**outer, "generation_config": inner}
-        ),
-    )
+_flat: Final[st.SearchStrategy[dict[str, object]]] = st.dictionaries(
+    setting_names, json_values | st.sampled_from(_LIKELY), max_size=5
 )
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> dict[str, object]:
+    """Return a config, with or without a generation_config."""
+    config = draw(_flat)
+    if draw(st.booleans()):
+        config["generation_config"] = draw(_flat)
+    return config

@@ -15,7 +15,7 @@ One line is one step; an empty line or one that begins with `#` means nothing, b
     gemini opens                      that link is open
     gemini unreachable refused        that link cannot be opened: the name of a `Fault`
     gemini< {"setup": ...}            the next message that Gemini gets has at least these values
-    gemini< nothing                   it has got no other message
+    gemini< nothing                   it has got no other message, and was not dialled again
     gemini> {"setupComplete": {}}     Gemini sends a message: the rest of the line, JSON or not
     gemini closes 1011 some reason    Gemini ends the link
     gemini closed                     the gateway has ended the link, or given up dialling it
@@ -30,7 +30,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import attrs
 
@@ -198,9 +198,8 @@ _FORMS: Final[Mapping[str, Callable[[str], Action]]] = {
     "wait": lambda rest: TimePasses(float(rest)),
     "shutdown": lambda _: ShutsDown(),
 }
-_FORM: Final = re.compile(
-    r"(%s)(?: (.*))?" % "|".join(re.escape(form) for form in sorted(_FORMS, reverse=True))
-)
+_NAMES: Final = "|".join(re.escape(form) for form in sorted(_FORMS, reverse=True))
+_FORM: Final = re.compile(rf"({_NAMES})(?: (.*))?")
 
 
 def parse(name: str, text: str) -> Transcript:
@@ -234,10 +233,14 @@ def load() -> list[Transcript]:
 
 def fits(expected: object, got: object) -> bool:
     """Whether `got` has at least what is expected."""
-    match expected, got:
-        case dict(), dict():
-            return all(key in got and fits(value, got[key]) for key, value in expected.items())
-        case list(), list():
-            return len(expected) == len(got) and all(map(fits, expected, got))
-        case _:
-            return type(expected) is type(got) and expected == got
+    if type(expected) is not type(got):
+        return False
+    if isinstance(expected, dict):
+        values = cast("dict[str, object]", got)
+        wanted = cast("dict[str, object]", expected)
+        return all(key in values and fits(value, values[key]) for key, value in wanted.items())
+    if isinstance(expected, list):
+        items = cast("list[object]", got)
+        pattern = cast("list[object]", expected)
+        return len(pattern) == len(items) and all(map(fits, pattern, items))
+    return expected == got

@@ -1,3 +1,4 @@
+# pyright: reportPrivateUsage=false
 """One session, both its peers and the shell between them, with every promise checked at each step.
 
 `World` is driven by hypothesis (`test_machine.py`) and by a random walk (`fuzz.py`). It plays a
@@ -7,14 +8,16 @@ Gemini, which configs wait for an answer, what is in flight.
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, cast
+from unittest import mock
 
 import attrs
 import msgspec
 
 from livegate.protocol import Limits, Session, SessionOptions, commands, inputs, session
+from livegate.protocol.flow import Reading
 from livegate.protocol.inputs import Side
 from livegate.protocol.states import Phase, Trigger, next_phase
 
@@ -27,18 +30,15 @@ Cell = tuple[Phase, Trigger]
 
 
 @contextmanager
-def counted_cells(cells: Counter[Cell]) -> Iterator[None]:
+def counted_cells(cells: Counter[Cell]) -> Generator[None]:
     """Count each look-up in the table of phases that a session makes meanwhile."""
 
     def count(phase: Phase, trigger: Trigger) -> Phase:
         cells[phase, trigger] += 1
         return next_phase(phase, trigger)
 
-    session.next_phase = count
-    try:
+    with mock.patch.object(session, "next_phase", count):
         yield
-    finally:
-        session.next_phase = next_phase
 
 
 @attrs.define
@@ -166,7 +166,8 @@ class World:
         self._numbers += 1
         inner = data.get("generation_config")
         keys = {key for key in data if key != "generation_config"} | {"request_id"}
-        keys |= {f"generation_config.{key}" for key in (inner if isinstance(inner, dict) else ())}
+        if isinstance(inner, dict):
+            keys |= {f"generation_config.{key}" for key in cast("dict[str, object]", inner)}
         self.model.keys[self._numbers] = keys
         self.model.configs.append((self._numbers, is_good))
         self._client_says({"type": "config", "data": {**data, "request_id": self._numbers}})
@@ -187,10 +188,12 @@ class World:
     def leave(self) -> None:
         """The client's socket ends."""
         self._feed(inputs.ClientGone(1, 1001))
+        assert self.is_over, "a session without a client"
 
     def shut_down(self) -> None:
         """The process is about to end."""
         self._feed(inputs.ShutdownRequested())
+        assert self.is_over, "a session that outlives its process"
 
     def open_link(self) -> None:
         """The dial succeeds."""
@@ -284,7 +287,7 @@ class World:
                 break
         assert not self._is_owing, f"still owed: {self.model}"
         assert self.session.phase in (Phase.UNLINKED, Phase.LIVE, Phase.REFUSED)
-        assert self.session.reading.client and self.session.reading.upstream, "reading is stuck"
+        assert self.session.reading == Reading(client=True, upstream=True), "reading is stuck"
 
     @property
     def _is_owing(self) -> bool:
@@ -311,8 +314,9 @@ class World:
     def _obey(self, command: commands.Command, turn: int) -> None:
         match command:
             case commands.SendClient(link=link, payload=payload, turn=sounding):
-                assert self.is_joined and not self.is_closed and link == 1, "nobody is there"
+                assert (self.is_joined, self.is_closed, link) == (True, False, 1), "nobody there"
                 assert not 0 < sounding <= self.model.silenced, "stale sound"
+                assert (sounding > 0) == (b'{"type":"audio"' in payload), "sound of no turn"
                 self.client.push(len(payload), sounding)
                 self._told(msgspec.json.decode(payload), turn)
             case commands.DropSound(link=1, turn=turn):
@@ -320,7 +324,7 @@ class World:
                     event = inputs.Sent(Side.CLIENT, 1, dropped)
                     self.history.append((event, self.now, self.session.handle(event, self.now)))
             case commands.CloseClient():
-                assert self.is_joined and not self.is_closed, "closed twice"
+                assert (self.is_joined, self.is_closed) == (True, False), "closed twice"
                 self.is_closed = True
             case commands.OpenUpstream(link=link):
                 assert not self.link_state, "two links at a time"
@@ -331,7 +335,7 @@ class World:
                 self.upstream.push(len(payload))
                 self._given(msgspec.json.decode(payload))
             case commands.CloseUpstream(link=link):
-                assert self.link_state and link == self.link, "closed a link that is not open"
+                assert link == self.link * bool(self.link_state), "closed a link twice"
                 self._lose_link()
             case commands.Log():
                 assert all(
@@ -343,14 +347,15 @@ class World:
     def _given(self, message: dict[str, dict[str, object]]) -> None:
         [(kind, body)] = message.items()
         if self.link_state == "open":
-            assert kind == "setup" and not self._has_setup, "sent before setupComplete"
+            assert (kind, self._has_setup) == ("setup", False), "sent before setupComplete"
             self._has_setup = True
             return
         assert self.link_state == "ready", "sent on a link that is not open"
         assert kind in ("clientContent", "realtimeInput", "toolResponse")
-        turns = body.get("turns")
-        if isinstance(turns, list):
-            self.model.gave(turns[0]["parts"][0]["text"])
+        if "turns" in body:
+            [turn] = msgspec.convert(body["turns"], list[dict[str, object]])
+            [part] = msgspec.convert(turn["parts"], list[dict[str, str]])
+            self.model.gave(part["text"])
         elif isinstance(text := body.get("text"), str):
             self.model.gave(text)
 
@@ -363,6 +368,8 @@ class World:
                 self._heard_error(code, sentence)
             case {"type": "interrupted", "turn": int(silenced)}:
                 self.model.silenced = silenced
+                queued = [turn for _, turn in self.client.items if 0 < turn <= silenced]
+                assert not queued, "stale sound is queued"
             case {"type": "response", "text": str(text)}:
                 shown = self.model.shown.setdefault(turn, set())
                 shown |= {word for word in ("PART", "SAID", "THOUGHT") if word in text}
@@ -376,7 +383,7 @@ class World:
         if isinstance(event, inputs.ClientFrame):
             if code == "bad_config":
                 number, is_good = self.model.configs.pop()
-                assert not is_good and not self.model.configs, f"config {number} was hasty"
+                assert (is_good, self.model.configs) == (False, []), f"config {number} was hasty"
             elif code == "setup_refused" and b'"text"' in event.payload:
                 self.model.texts.pop()
         elif code in _FAILURES or code == "bad_config":

@@ -61,6 +61,9 @@ class Image:
 class AudioEnd:
     """`audio_end`: the speaker has finished."""
 
+    is_said: bool = True
+    """The client said so itself; else its sound just stopped."""
+
 
 @attrs.frozen
 class ActivityStart:

@@ -33,11 +33,6 @@ class Line:
         return self._held[0].item if self._held else None
 
     @property
-    def has_content(self) -> bool:
-        """Whether anything but configs waits."""
-        return any(not isinstance(held.item, Delta) for held in self._held)
-
-    @property
     def has_config(self) -> bool:
         """Whether a config waits."""
         return any(isinstance(held.item, Delta) for held in self._held)

@@ -4,6 +4,16 @@ Source: Live API, SessionResumptionConfig and SessionResumptionUpdate. A handle 
 one model's session; what was said after that state is lost to a link that resumes with it.
 """
 
+import enum
+
+
+class Loss(enum.Enum):
+    """What of the conversation another link does not know. The value is for the client."""
+
+    NOTHING = ""
+    LATEST = "Gemini may have forgotten what was said last"
+    ALL = "the conversation starts anew"
+
 
 class Memory:
     """The newest resumption handle, and whether it covers all that was said."""
@@ -39,12 +49,11 @@ class Memory:
         """Drop the handle: Gemini does not know it."""
         self._handle = None
 
-    def open(self, model: str) -> tuple[str | None, bool]:
-        """Return the handle for a link of `model`, and whether the conversation starts anew."""
+    def open(self, model: str) -> tuple[str | None, Loss]:
+        """Return the handle for a link of `model`, and what that link will not know."""
+        was_covered, self._is_covered = self._is_covered, True
         if self._handle is not None and self._model == model:
-            return self._handle, False
-        is_lost = self._has_history
+            return self._handle, Loss.NOTHING if was_covered else Loss.LATEST
+        had_history, self._has_history = self._has_history, False
         self._handle = None
-        self._has_history = False
-        self._is_covered = True
-        return None, is_lost
+        return None, Loss.ALL if had_history else Loss.NOTHING

@@ -16,6 +16,8 @@ from livegate.protocol.errors import FATAL, RETRYABLE, ErrorCode
 
 CONNECTED: Final = "Connected to Gemini Live"
 RECONNECTED: Final = "Reconnected to Gemini Live"
+LOST: Final = "LOST"
+"""The reason of a turn that ended with its link."""
 
 _ORIGINAL: Final = frozenset({"system", "config_success", "response", "audio", "error"})
 _ENDINGS: Final = frozenset({"turn_complete", "interrupted"})

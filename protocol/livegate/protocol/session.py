@@ -14,7 +14,7 @@ from livegate.protocol.errors import FATAL, ErrorCode, LocalProtocolError, Remot
 from livegate.protocol.flow import Flow, Reading
 from livegate.protocol.inputs import Side
 from livegate.protocol.line import Line
-from livegate.protocol.memory import Memory
+from livegate.protocol.memory import Loss, Memory
 from livegate.protocol.options import SessionOptions
 from livegate.protocol.outbox import Outbox
 from livegate.protocol.replies import Reply
@@ -23,6 +23,7 @@ from livegate.protocol.states import CLOCKED, Phase, Trigger, Turn, TurnTrigger,
 from livegate.protocol.terms import Terms
 from livegate.protocol.timers import Timer, TimerTable, pause
 from livegate.protocol.turns import Turns
+from livegate.protocol.uplink import Uplink
 
 
 class Session:
@@ -45,17 +46,20 @@ class Session:
         self._flow = Flow(options.limits)
         self._timers = TimerTable()
         self._speech = Speech(options.limits, self._timers)
+        self._uplink = Uplink(options.limits)
         self._out = Outbox(self._flow, options.session_id)
         self._has_started = False
         self._now = self._started_at = self._dialled_at = 0.0
         self._is_linked = False
         """The newest link is open or being opened."""
+        self._is_proven = False
+        """Gemini has said something on it."""
         self._failures = 0
-        """Links in a row that were never set up."""
+        """Links in a row on which it never did."""
         self._greeting = replies.CONNECTED
         """What the client is told at the next setupComplete, if anything."""
-        self._lost_context = ""
-        """Why it is told then that Gemini knows nothing of what was said."""
+        self._loss = Loss.NOTHING
+        """What Gemini has forgotten since; it is told that then, too."""
 
     # What a shell uses
 
@@ -111,20 +115,12 @@ class Session:
     def _is_news(self, event: inputs.Input) -> bool:
         """Whether an input is about a socket that this session still has."""
         match event:
-            case (
-                inputs.ClientFrame(link=link)
-                | inputs.ClientGone(link=link)
-                | inputs.Sent(side=Side.CLIENT, link=link)
-            ):
-                return link == self._out.client_link
-            case (
-                inputs.UpstreamOpened(link=link)
-                | inputs.UpstreamFrame(link=link)
-                | inputs.UpstreamGone(link=link)
-                | inputs.DialFailed(link=link)
-                | inputs.Sent(link=link)
-            ):
-                return self._is_linked and link == self._out.upstream_link
+            case inputs.ClientFrame() | inputs.ClientGone() | inputs.Sent(side=Side.CLIENT):
+                return event.link == self._out.client_link
+            case inputs.UpstreamOpened() | inputs.UpstreamFrame() | inputs.UpstreamGone():
+                return self._is_linked and event.link == self._out.upstream_link
+            case inputs.DialFailed() | inputs.Sent():
+                return self._is_linked and event.link == self._out.upstream_link
             case _:
                 return True
 
@@ -159,8 +155,8 @@ class Session:
         self._out.client_link = event.link
         self._out.log(Event.CLIENT_ACCEPTED, peer=event.peer)
         if self._options.has_key:
-            self._step(Trigger.CLIENT_OPENED)
             self._timers.set(Timer.GRACE, self._now + self._options.grace_s)
+            self._step(Trigger.CLIENT_OPENED)
         else:
             self._reject(Trigger.NO_KEY, ErrorCode.NO_API_KEY, "No API key configured")
 
@@ -208,13 +204,16 @@ class Session:
             case Timer.RETRY:
                 self._step(Trigger.RETRY_DUE)
                 self._resume_line()
-            case Timer.FLUSH:
-                self._take_content(frames.AudioEnd(), 0)
+            case Timer.FLUSH if self._flow.reading.client:
+                self._take_content(frames.AudioEnd(is_said=False), 0)
+            case Timer.FLUSH:  # it is we who do not listen
+                self._timers.set(Timer.FLUSH, self._now + self._limits.flush_after_s)
             case _:
                 assert_never(timer)
 
     def _shut_down(self) -> None:
         if self._phase is not Phase.NEW:
+            self._out.drop_sound(self._turns.number)
             self._reply(replies.system("the gateway is restarting: connect again"))
             self._out.close_client(1012)
         self._end(Trigger.SHUTDOWN, 1012)
@@ -226,12 +225,7 @@ class Session:
             raise RemoteProtocolError(ErrorCode.BAD_CONFIG, delta.fault)
         self._hold(delta, size)
         self._step(Trigger.CONFIG)
-        if self._phase is Phase.SETUP and not self._line.has_content:
-            sent = self._terms.plan.setup
-            self._absorb()
-            if self._terms.plan.setup != sent:
-                self._step(Trigger.RELINK)
-        elif self._phase is Phase.DIALING:
+        if self._phase is Phase.DIALING:
             self._absorb()
         self._advance()
 
@@ -282,14 +276,14 @@ class Session:
         try:
             if isinstance(frame, frames.ToolResponse):
                 self._turns.settle(frame)
-            messages = uplink.encode(frame, self._terms.plan, self._limits)
+            messages = self._uplink.encode(frame, self._terms.plan)
         except RemoteProtocolError as error:
             self._reply(replies.error(error.code, error.message))
             return
         for message in messages:
             self._out.send_upstream(message)
         self._memory.spoke()
-        if uplink.asks(frame):
+        if uplink.asks(frame, self._terms.plan):
             self._turns.step(TurnTrigger.ASK)
 
     def _resume_line(self) -> None:
@@ -312,9 +306,6 @@ class Session:
         before, self._phase = self._phase, next_phase(self._phase, trigger)
         if self._phase is before:
             return
-        for timer, phases in CLOCKED.items():
-            if self._phase not in phases:
-                self._timers.stop(timer)
         if self._phase is Phase.DIALING:
             self._dial()
         elif self._phase is Phase.HANDOVER:
@@ -324,12 +315,15 @@ class Session:
             self._timers.set(
                 Timer.RETRY, self._now + pause(self._limits, self._seed, self._failures)
             )
+        for timer, phases in CLOCKED.items():
+            if self._phase not in phases:
+                self._timers.stop(timer)
 
     def _dial(self) -> None:
         """Open a link for the config next in line, in place of the one there is."""
         self._hang_up()
         self._absorb()
-        self._is_linked = True
+        self._is_linked, self._is_proven = True, False
         self._dialled_at = self._now
         self._timers.set(Timer.SETUP, self._now + self._limits.setup_s)
         self._out.open_upstream()
@@ -342,6 +336,7 @@ class Session:
 
     def _link_ended(self) -> None:
         self._is_linked = False
+        self._uplink.link_ended()
         self._flow.forget(Side.UPSTREAM)
         self._flow.add(Side.UPSTREAM, self._line.size + self._terms.size)
         for reply in self._turns.link_ended():
@@ -355,25 +350,24 @@ class Session:
 
     def _send_setup(self) -> None:
         plan = self._terms.plan
-        handle, is_lost = self._memory.open(plan.model)
-        if is_lost or self._lost_context:
-            self._lost_context = f"the conversation starts anew on {plan.model}"
+        handle, loss = self._memory.open(plan.model)
+        if self._loss is not Loss.ALL:
+            self._loss = self._loss if loss is Loss.NOTHING else loss
         self._out.send_upstream(gemini.encode_setup(plan.setup, handle))
 
     def _set_up(self) -> None:
         """Gemini accepted the setup: tell the client, and give Gemini what waits."""
         self._step(Trigger.SETUP_COMPLETE)
-        self._failures = 0
         ms = round((self._now - self._dialled_at) * 1000)
         self._out.log(Event.UPSTREAM_OPENED, model=self._terms.plan.model, ms=ms)
         if self._greeting:
             self._reply(replies.system(self._greeting))
             self._greeting = ""
-        if self._lost_context:
-            notice = replies.context_lost(self._lost_context)
+        if self._loss is not Loss.NOTHING:
+            notice = replies.context_lost(self._loss.value)
             is_asked_for = replies.is_wanted(notice, self._terms.plan)
-            self._reply(notice if is_asked_for else replies.system(self._lost_context))
-            self._lost_context = ""
+            self._reply(notice if is_asked_for else replies.system(self._loss.value))
+            self._loss = Loss.NOTHING
         self._answer_configs()
         self._advance()
 
@@ -394,7 +388,7 @@ class Session:
         """Pass on one message of Gemini, or act on it."""
         match message:
             case gemini.Resumable(handle=handle):
-                is_idle = self._turns.state is Turn.IDLE
+                is_idle = self._turns.state is Turn.IDLE and not self._speech.is_speaking
                 self._memory.renew(handle, self._terms.plan.model, is_idle=is_idle)
             case gemini.GoAway(time_left_s=time_left_s):
                 self._step(Trigger.GO_AWAY)
@@ -403,14 +397,19 @@ class Session:
                 self._silence(self._turns.cut_off())
             case _:
                 pass
+        before = self._turns.state
         for reply in self._turns.hear(message, self._terms.plan):
             self._reply(reply)
-        if isinstance(message, gemini.TurnComplete):
+        has_ended = isinstance(message, gemini.TurnComplete)
+        if has_ended:
             self._out.log(Event.TURN_COMPLETED, turn=self._turns.completed)
-            if self._phase is Phase.HANDOVER:
-                self._await_boundary()
+        has_turned = has_ended or self._turns.state is not before
+        if has_turned:
+            self._is_proven, self._failures = True, 0
         if self._phase is Phase.HANDOVER and self._may_relink:
             self._step(Trigger.RELINK)
+        elif self._phase is Phase.HANDOVER and has_turned:
+            self._await_boundary()
 
     def _upstream_gone(self, code: int, reason: str) -> None:
         is_set_up = self._phase in (Phase.LIVE, Phase.HANDOVER)
@@ -446,8 +445,9 @@ class Session:
         self._reply(replies.error(ErrorCode.UPSTREAM_LOST, sentence + lost))
         self._speech.forget()
         self._greeting = replies.RECONNECTED
-        self._step(Trigger.LINK_LOST)
-        self._resume_line()
+        self._step(Trigger.LINK_LOST if self._is_proven else Trigger.LINK_BROKEN)
+        if self._phase is Phase.UNLINKED:
+            self._resume_line()
 
     def _fail(self, trigger: Trigger, code: ErrorCode, sentence: str) -> None:
         """The link was never set up: every config that waited for it, and content, hears why.
@@ -479,6 +479,7 @@ class Session:
 
     def _reject(self, trigger: Trigger, code: ErrorCode, sentence: str) -> None:
         """Tell the client why the session cannot go on, and end it."""
+        self._out.drop_sound(self._turns.number)
         self._reply(replies.error(code, sentence))
         self._out.close_client(FATAL[code])
         self._end(trigger, FATAL[code])

@@ -52,7 +52,7 @@ def _number(low: float, high: float) -> Check:
 
 def _integer(low: int, high: int) -> Check:
     def check(value: object) -> object:
-        if not _json.is_number(value) or value != int(value) or not low <= value <= high:
+        if not _json.is_number(value) or not low <= value <= high or value != int(value):
             raise _fail(f"a whole number from {low} to {high}", value)
         return int(value)
 

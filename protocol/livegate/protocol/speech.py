@@ -32,18 +32,20 @@ class Speech:
             RemoteProtocolError: `audio_format`: it begins a recording that is no PCM.
         """
         match frame:
-            case frames.Audio(container=None):
-                if self._is_deaf:
-                    return False
+            case frames.Audio(container=container):
+                # In mid-speech, sound that begins like a container does so by chance.
+                if self._is_deaf or (container is not None and not self._is_speaking):
+                    self._is_deaf = True
+                    raise RemoteProtocolError(
+                        ErrorCode.AUDIO_FORMAT,
+                        audio.needs_pcm(f"{container}, which needs conversion")
+                        if container is not None
+                        else "this belongs to a recording that was refused: send audio_end first",
+                    )
                 self._is_speaking = True
                 if not may_pause:
                     flush_at = now + frame.seconds + self._limits.flush_after_s
                     self._timers.set(Timer.FLUSH, flush_at)
-            case frames.Audio(container=container):
-                self._is_deaf = True
-                raise RemoteProtocolError(
-                    ErrorCode.AUDIO_FORMAT, audio.needs_pcm(f"{container}, which needs conversion")
-                )
             case frames.AudioEnd():
                 was_speaking = self._is_speaking
                 self.forget()
@@ -55,6 +57,11 @@ class Speech:
             case _:
                 pass
         return True
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether sound came that nothing has ended yet."""
+        return self._is_speaking
 
     def forget(self) -> None:
         """Nobody speaks: the turn has ended, or what was said was thrown away."""

@@ -10,14 +10,15 @@ new link (`RELINK`), which takes the conversation along with Gemini's resumption
 answer runs, the change waits for its end (`HANDOVER`). Content that comes while there is no link
 to give it to waits in line, in order.
 
-**Turn** says who owes whom. Gemini must answer each question (`ASK`: a text, the end of speech),
-and its answer ends with one turnComplete. A question that comes before the
-answer to the one before has ended makes Gemini end that answer first, so two turnCompletes are
-due (`OVERLAP`).
+**Turn** says who owes whom. Gemini must answer each question (`ASK`: a text, or the end of speech
+where the client takes turns by hand), and its answer ends with one turnComplete. Where Gemini
+listens for speech itself, it begins when it thinks fit (`OUTPUT` from `IDLE`). A question that
+comes before the answer to the one before has ended makes Gemini end that answer first, so two
+turnCompletes are due (`OVERLAP`).
 
 Three rules keep this file honest:
 
-1. A trigger is a fact that a codec or a timer found, already narrowed to what it means here.
+1. A trigger is a fact, found by a codec, by a timer or in the line, narrowed to what it means.
 2. What is not in a table cannot happen: looking it up is an error, loudly. What can happen and
    changes nothing is written out as a row that leads to its own state.
 3. Nothing else assigns a phase or a turn.
@@ -81,11 +82,13 @@ class Trigger(enum.Enum):
     SETUP_LATE = enum.auto()
     LINK_LOST = enum.auto()
     """The link ended after setupComplete."""
+    LINK_BROKEN = enum.auto()
+    """The same, but before Gemini had said anything on it: the next one may fare no better."""
     GO_AWAY = enum.auto()
     CHANGE_WAITS = enum.auto()
     """The config next in line needs a new link, but an answer is running."""
     RELINK = enum.auto()
-    """The config next in line needs a new link, now."""
+    """The config next in line needs a new link, and nothing stands in its way."""
     HANDOVER_LATE = enum.auto()
     RETRY_DUE = enum.auto()
     CLIENT_GONE = enum.auto()
@@ -122,7 +125,6 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
         Phase.SETUP: {
             Trigger.CONTENT: Phase.SETUP,
             Trigger.CONFIG: Phase.SETUP,
-            Trigger.RELINK: Phase.DIALING,
             Trigger.SETUP_COMPLETE: Phase.LIVE,
             Trigger.LINK_REFUSED: Phase.REFUSED,
             Trigger.HANDLE_REFUSED: Phase.DIALING,
@@ -139,6 +141,7 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
             Trigger.GO_AWAY: Phase.LIVE,
             Trigger.LINK_DENIED: Phase.CLOSED,
             Trigger.LINK_LOST: Phase.UNLINKED,
+            Trigger.LINK_BROKEN: Phase.RETRYING,
             **_ENDS,
         },
         Phase.HANDOVER: {
@@ -149,6 +152,7 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
             Trigger.GO_AWAY: Phase.HANDOVER,
             Trigger.LINK_DENIED: Phase.CLOSED,
             Trigger.LINK_LOST: Phase.UNLINKED,
+            Trigger.LINK_BROKEN: Phase.RETRYING,
             **_ENDS,
         },
         Phase.RETRYING: {
@@ -167,13 +171,12 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
 )
 
 
-# A timer runs only in these phases: leaving them stops it.
+# A timer runs only in these phases: leaving them stops it. (RETRY itself ends its phase.)
 CLOCKED: Final[Mapping[Timer, frozenset[Phase]]] = MappingProxyType(
     {
         Timer.GRACE: frozenset({Phase.UNLINKED}),
         Timer.SETUP: frozenset({Phase.DIALING, Phase.SETUP}),
         Timer.HANDOVER: frozenset({Phase.HANDOVER}),
-        Timer.RETRY: frozenset({Phase.RETRYING}),
     }
 )
 

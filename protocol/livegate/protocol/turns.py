@@ -76,15 +76,15 @@ class Turns:
 
     def link_ended(self) -> list[Reply]:
         """Give up what was owed on a link; return what the client has to know."""
-        was_owed = self.state is not Turn.IDLE
-        self.step(TurnTrigger.LINK_ENDED)
-        if was_owed:
+        found: list[Reply] = []
+        if self._calls:
+            found.append(replies.tool_call_cancelled(list(self._calls)))
+            self._calls.clear()
+        if self.state is not Turn.IDLE:
+            found.append(replies.turn_complete(self.number, replies.LOST, None))
             self._begin(self.number + 1)
-        if not self._calls:
-            return []
-        ids = list(self._calls)
-        self._calls.clear()
-        return [replies.tool_call_cancelled(ids)]
+        self.step(TurnTrigger.LINK_ENDED)
+        return found
 
     def hear(self, message: gemini.Message, plan: Plan) -> list[Reply]:
         """Return the frames for one message, not filtered by what the client wants."""

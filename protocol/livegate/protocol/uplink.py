@@ -11,33 +11,56 @@ _SILENCE: Final = gemini.encode_audio(audio.silence(1.0), audio.INPUT_RATE)
 """It ends a turn where `audioStreamEnd` does not; end-of-speech detection waits less."""
 
 
-def encode(frame: frames.Content, plan: Plan, limits: Limits) -> list[bytes]:
-    """Return the messages for one piece of content.
+class Uplink:
+    """Encodes content for one link after the other."""
 
-    Raises:
-        RemoteProtocolError: `bad_frame`: Gemini would close the link for it.
-    """
-    match frame:
-        case frames.Text(text=text):
-            return [gemini.encode_text(text, plan.profile.text_path)]
-        case frames.Audio(data=data, rate=rate):
-            step = limits.upstream_chunk_chars
-            pieces = (data[at : at + step] for at in range(0, len(data), step))
-            return [gemini.encode_audio(piece, rate) for piece in pieces]
-        case frames.Image(data=data, mime_type=mime_type):
-            return [gemini.encode_image(data, mime_type)]
-        case frames.AudioEnd():
-            return [_end_of_speech(plan)]
-        case frames.ActivityStart():
-            _check_manual("activity_start", plan)
-            return [gemini.encode_activity_start()]
-        case frames.ActivityEnd():
-            _check_manual("activity_end", plan)
-            return [gemini.encode_activity_end()]
-        case frames.ToolResponse(responses=responses):
-            return [gemini.encode_tool_response(responses)]
-        case _:
-            assert_never(frame)
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._is_active = False
+        """Between `activityStart` and `activityEnd`."""
+
+    def link_ended(self) -> None:
+        """Forget what only the old link knew."""
+        self._is_active = False
+
+    def encode(self, frame: frames.Content, plan: Plan) -> list[bytes]:
+        """Return the messages for one piece of content.
+
+        Raises:
+            RemoteProtocolError: `bad_frame`: Gemini would close the link for it.
+        """
+        match frame:
+            case frames.Text(text=text):
+                return [gemini.encode_text(text, plan.profile.text_path)]
+            case frames.Audio(data=data, rate=rate):
+                step = self._limits.upstream_chunk_chars
+                pieces = (data[at : at + step] for at in range(0, len(data), step))
+                return [gemini.encode_audio(piece, rate) for piece in pieces]
+            case frames.Image(data=data, mime_type=mime_type):
+                return [gemini.encode_image(data, mime_type)]
+            case frames.AudioEnd(is_said=is_said):
+                if plan.detects_activity:
+                    return [_end_of_speech(plan)]
+                return self._end_activity() if is_said and self._is_active else []
+            case frames.ActivityStart():
+                _check_manual("activity_start", plan)
+                self._is_active = True
+                return [gemini.encode_activity_start()]
+            case frames.ActivityEnd():
+                _check_manual("activity_end", plan)
+                if not self._is_active:
+                    raise RemoteProtocolError(
+                        ErrorCode.BAD_FRAME, "activity_end without an activity_start before it"
+                    )
+                return self._end_activity()
+            case frames.ToolResponse(responses=responses):
+                return [gemini.encode_tool_response(responses)]
+            case _:
+                assert_never(frame)
+
+    def _end_activity(self) -> list[bytes]:
+        self._is_active = False
+        return [gemini.encode_activity_end()]
 
 
 def least_size(frame: frames.Content) -> int:
@@ -45,17 +68,23 @@ def least_size(frame: frames.Content) -> int:
     return len(_SILENCE) if isinstance(frame, frames.AudioEnd) else 0
 
 
-def asks(frame: frames.Content) -> bool:
-    """Whether Gemini must answer this."""
-    return isinstance(frame, frames.Text | frames.AudioEnd | frames.ActivityEnd)
+def asks(frame: frames.Content, plan: Plan) -> bool:
+    """Whether Gemini must answer this.
+
+    Where Gemini itself detects activity, it has mostly answered before a client says that the
+    speaker has finished, and there may have been nothing but silence: it owes nothing.
+    """
+    match frame:
+        case frames.Text() | frames.ActivityEnd():
+            return True
+        case frames.AudioEnd():
+            return not plan.detects_activity
+        case _:
+            return False
 
 
 def _end_of_speech(plan: Plan) -> bytes:
-    if not plan.detects_activity:
-        return gemini.encode_activity_end()
-    if plan.profile.hears_stream_end:
-        return gemini.encode_stream_end()
-    return _SILENCE
+    return gemini.encode_stream_end() if plan.profile.hears_stream_end else _SILENCE
 
 
 def _check_manual(type_: str, plan: Plan) -> None:

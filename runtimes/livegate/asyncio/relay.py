@@ -77,9 +77,9 @@ class Relay:
         grace_s = CLOSE_GRACE_S if link in self._open_links else 0
         self._loop.call_later(grace_s, self._link_tasks[link].cancel)
 
-    def end_client(self) -> None:
-        """Give the client's socket the grace to send what it has and close."""
-        self._loop.call_later(CLOSE_GRACE_S, self._client_task.cancel)
+    def end_client(self, grace_s: float) -> None:
+        """Give the client's socket so long to send what it has and close."""
+        self._loop.call_later(grace_s, self._client_task.cancel)
 
     # The loops
 

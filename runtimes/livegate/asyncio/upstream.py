@@ -9,7 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from livegate.protocol.inputs import Fault
 from livegate.shell import faults
-from livegate.shell.sockets import Closed
+from livegate.shell.sockets import UPSTREAM_STALL_S, Closed, guard
 from livegate.shell.target import CLOSE_GRACE_S, KEY_HEADER, MAX_MESSAGE_BYTES, Target
 
 # websockets logs request headers at DEBUG, and the key is one.
@@ -44,6 +44,14 @@ class Upstream:
         await self._socket.close(code)
 
 
+class _Connect(connect):
+    """Follows no redirect: the header with the key would go along to wherever it leads."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        """Take a redirect for the refusal that it is."""
+        return exc
+
+
 @contextlib.asynccontextmanager
 async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     """Open a link for as long as the block runs.
@@ -51,26 +59,27 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     Raises:
         DialError: It could not be opened.
     """
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            socket = await stack.enter_async_context(
-                connect(
-                    target.url,
-                    ssl=target.ssl_context,
-                    additional_headers={KEY_HEADER: target.key.value},
-                    compression=None,
-                    proxy=None,
-                    open_timeout=None,
-                    ping_interval=None,
-                    close_timeout=CLOSE_GRACE_S,
-                    max_size=MAX_MESSAGE_BYTES,
-                    logger=_QUIET,
-                )
-            )
-        except websockets.InvalidStatus as rejected:
-            raise faults.DialError(faults.of_status(rejected.response.status_code)) from None
-        except websockets.InvalidHandshake as error:
-            raise faults.DialError(faults.of_exception(error, Fault.HTTP)) from None
-        except OSError as error:
-            raise faults.DialError(faults.of_exception(error)) from None
+    try:
+        socket = await _Connect(
+            target.url,
+            ssl=target.ssl_context,
+            additional_headers={KEY_HEADER: target.key.value},
+            compression=None,
+            proxy=None,
+            open_timeout=None,
+            ping_interval=None,
+            close_timeout=CLOSE_GRACE_S,
+            max_size=MAX_MESSAGE_BYTES,
+            logger=_QUIET,
+        )
+    except websockets.InvalidStatus as rejected:
+        raise faults.DialError(faults.of_status(rejected.response.status_code)) from None
+    except websockets.InvalidHandshake as error:
+        raise faults.DialError(faults.of_exception(error, Fault.HTTP)) from None
+    except (OSError, UnicodeError) as error:
+        raise faults.DialError(faults.of_exception(error)) from None
+    try:
+        guard(socket.transport.get_extra_info("socket"), UPSTREAM_STALL_S)
         yield Upstream(socket, target)
+    finally:
+        socket.transport.abort()  # a close handshake may wait for ever for one who does not read

@@ -34,7 +34,11 @@ _ANSWER_S: Final = 30.0
     help="Where answers are saved as WAV files.",
 )
 def chat(url: str, voice: str | None, model: str | None, save: Path, *, text_only: bool) -> None:
-    """Type, read and hear: a conversation with the gateway at URL."""
+    """Talk to a gateway: type, read and hear.
+
+    URL is its address, by default that of livegate serve on this machine. Lines may be piped in:
+    each then waits for the answer to the one before, and the exit status is 1 if one had none.
+    """
     modalities = ["TEXT"] if text_only else ["AUDIO"]
     config = {"response_modalities": modalities, "voice": voice, "model": model}
     settings = {key: value for key, value in config.items() if value is not None}
@@ -63,7 +67,8 @@ async def _converse(url: str, config: dict[str, object], save: Path) -> int:
             pass
         finally:
             speaking.cancel()
-        return _farewell(socket.close_code or 1006, socket.close_reason or "")
+        status = _farewell(socket.close_code or 1006, socket.close_reason or "")
+        return status or int(listener.has_failed and not sys.stdin.isatty())
 
 
 def _farewell(code: int, reason: str) -> int:
@@ -87,9 +92,13 @@ async def _speak(socket: ClientConnection, listener: "Listener") -> None:
         elif command == "/audio":
             if await _send_recording(socket, Path(rest.strip())):
                 listener.expect()
+            else:
+                listener.has_failed = True
         elif line:
             await socket.send(json.dumps({"type": "message", "data": {"text": line}}))
             listener.expect()
+        if not sys.stdin.isatty():
+            await listener.answered()
     else:
         await listener.answered()
     await socket.close()
@@ -137,6 +146,8 @@ class Listener:
         self._is_mid_line = False
         self._owed = 0
         self._progress = asyncio.Event()
+        self.has_failed = False
+        """Whether a question was left without an answer."""
 
     def expect(self) -> None:
         """Count one more answer that is to come."""
@@ -150,6 +161,7 @@ class Listener:
                 async with asyncio.timeout(_ANSWER_S):
                     await self._progress.wait()
         except TimeoutError:
+            self._owed, self.has_failed = 0, True
             self._line("no answer came", err=True)
 
     def hear(self, frame: dict[str, object]) -> None:
@@ -171,7 +183,7 @@ class Listener:
                 self._owed -= 1
                 self._finish(turn)
             case {"type": "error", "data": str(text)}:
-                self._owed = 0
+                self._owed, self.has_failed = 0, True
                 self._line(f"error: {text}", err=True)
             case {"type": "system", "data": str(text)}:
                 self._line(f"({text})")

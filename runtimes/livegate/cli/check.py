@@ -34,9 +34,9 @@ class FailedStepError(Exception):
 def check(
     from_file: Mapping[str, str], gemini_url: str | None, model: str, *, emulated: bool
 ) -> None:
-    """Check key, address, TLS, model, one turn by text and one by voice, step by step.
+    """Check everything on the way to Gemini, step by step.
 
-    With a key it costs two short answers. With --emulator it shows what good looks like.
+    The key, the address, TLS, the model, one turn by text and one by voice. With a key it costs two short answers. With --emulator it shows what good looks like.
     """
     try:
         with options.gemini(

@@ -46,7 +46,7 @@ def emulator(host: str, port: int, pace: float, scenario: str | None, *, tls: bo
             click.echo("  to end     Ctrl+C")
             _until_interrupted()
     except (OSError, ImportError) as error:
-        raise click.ClickException(str(error)) from None
+        raise options.failed(error) from None
 
 
 def _until_interrupted() -> None:

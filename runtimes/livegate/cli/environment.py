@@ -8,10 +8,7 @@ from typing import Final
 import attrs
 import dotenv
 
-from livegate.shell.target import SettingsError
-
 KEY_NAMES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-_PRINTABLE: Final = range(33, 127)
 
 
 @attrs.frozen
@@ -46,17 +43,11 @@ def _find(directory: Path) -> Path | None:
 
 
 def api_key(from_file: Mapping[str, str]) -> Key | None:
-    """Return the API key, or None: GEMINI_API_KEY, then GOOGLE_API_KEY.
-
-    Raises:
-        SettingsError: What is there cannot be a key.
-    """
+    """Return the API key, or None: GEMINI_API_KEY, then GOOGLE_API_KEY."""
     for name in KEY_NAMES:
         value = os.environ.get(name, "").strip()
         if not value:
             continue
-        if any(ord(letter) not in _PRINTABLE for letter in value):
-            raise SettingsError(f"{name} holds characters that no API key has: copy it again")
         where = f" in {from_file[name]}" if name in from_file else ""
         return Key(value, f"{name}{where}")
     return None

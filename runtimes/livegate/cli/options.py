@@ -19,7 +19,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 RUNTIMES: Final = ("asyncio", "trio")
 LEVELS: Final = ("debug", "info", "warning")
-EMULATOR_KEY: Final = "emulator"
+EMULATOR_KEY: Final = "any-key-is-good"  # it is cut out of the log: no word that stands there
 
 
 def port(default: int) -> Callable[[_F], _F]:
@@ -116,6 +116,12 @@ def gemini(
         yield Gemini(there, attrs.evolve(options, has_key=False), there.name, words)
     else:
         yield Gemini(there, options, there.name, f"from {key.source}")
+
+
+def failed(error: Exception) -> click.ClickException:
+    """Return what ends a command with one line, without `[Errno 98]` before it."""
+    strerror = error.strerror if isinstance(error, OSError) else None
+    return click.ClickException(strerror or str(error))
 
 
 def face(runtime: str) -> ModuleType:

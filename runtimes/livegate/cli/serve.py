@@ -1,14 +1,15 @@
 """`livegate serve`: the gateway, for as long as it is wanted."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from socket import socket
 
 import click
 
 from livegate.cli import options
 from livegate.shell import logs
-from livegate.shell.asgi import PATH
+from livegate.shell.asgi import PATH, App, Application
 from livegate.shell.settings import Settings
 from livegate.shell.sockets import listen
 from livegate.shell.target import SettingsError
@@ -34,7 +35,7 @@ def serve(
     *,
     emulated: bool,
 ) -> None:
-    """Run the gateway: a WebSocket for clients, and a page to try it with.
+    """Run the gateway: a WebSocket, and a page to try it.
 
     It ends at Ctrl+C or SIGTERM, after telling its clients.
     """
@@ -44,11 +45,18 @@ def serve(
         ) as gemini:
             run(gemini, runtime, host, port, log_level, page="gemini_live_demo.html")
     except (SettingsError, OSError) as error:
-        raise click.ClickException(str(error)) from None
+        raise options.failed(error) from None
 
 
 def run(
-    gemini: options.Gemini, runtime: str, host: str, port: int, log_level: str, *, page: str
+    gemini: options.Gemini,
+    runtime: str,
+    host: str,
+    port: int,
+    log_level: str,
+    *,
+    page: str,
+    wrap: Callable[[App], Application] | None = None,
 ) -> None:
     """Serve until told to end.
 
@@ -58,15 +66,17 @@ def run(
     """
     face = options.face(runtime)
     sockets = listen(host, port)
+    for one in sockets:
+        one.listen()  # or who connects on reading the next line could be refused
     logs.set_up(log_level, gemini.target.key.value)
     _announce(gemini, runtime, host, sockets)
     settings = Settings(target=gemini.target, session=gemini.session, page=page)
     if runtime == "trio":
         import trio  # noqa: PLC0415 - an extra
 
-        trio.run(face.serve, settings, sockets)
+        trio.run(partial(face.serve, settings, sockets, wrap=wrap))
     else:
-        asyncio.run(face.serve(settings, sockets))
+        asyncio.run(face.serve(settings, sockets, wrap=wrap))
     click.echo("ended: every client was told", err=True)
 
 

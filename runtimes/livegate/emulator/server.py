@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import http
+import logging
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final, Self, assert_never
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakSet
 
 import websockets
 from websockets.asyncio.server import ServerConnection, serve
@@ -36,8 +40,10 @@ from livegate.protocol.emulator import (
 from livegate.shell.sockets import listen
 from livegate.shell.target import KEY_HEADER
 
+# websockets logs request headers at DEBUG, and the caller's key is one.
+_QUIET: Final = logging.getLogger("livegate.emulator")
+_QUIET.setLevel(logging.ERROR)
 _MAX_BYTES: Final = 32 * 1024 * 1024
-_START_S: Final = 10.0
 _CLOSE_S: Final = 0.5
 _LOOK_S: Final = 0.01
 
@@ -70,11 +76,7 @@ class Emulator:
         self._tls = tls
         self._host = host
         self._port = port
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._asked_to_end: asyncio.Event | None = None
-        self._is_up = threading.Event()
-        self._folder: TemporaryDirectory[str] | None = None
+        self._running = contextlib.ExitStack()
         self._certificate: Certificate | None = None
 
     def __enter__(self) -> Self:
@@ -84,16 +86,22 @@ class Emulator:
             OSError: The address cannot be had.
             ImportError: TLS was asked for, and the extra is missing.
         """
-        if self._tls:
-            self._folder = TemporaryDirectory(prefix="livegate-")
-            self._certificate = certificate(Path(self._folder.name))
-        sockets = listen(self._host, self._port)
-        self._port = sockets[0].getsockname()[1]
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(sockets)), name="livegate emulator"
-        )
-        self._thread.start()
-        self._is_up.wait(_START_S)
+        with contextlib.ExitStack() as stack:
+            if self._tls:
+                folder = stack.enter_context(TemporaryDirectory(prefix="livegate-"))
+                self._certificate = certificate(Path(folder))
+            sockets = listen(self._host, self._port)
+            for one in sockets:
+                stack.enter_context(one)
+            self._port = sockets[0].getsockname()[1]
+            end: Future[Callable[[], object]] = Future()
+            thread = threading.Thread(
+                target=self._run, args=(sockets, end), name="livegate emulator"
+            )
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(end.result())
+            self._running = stack.pop_all()
         return self
 
     def __exit__(
@@ -103,12 +111,7 @@ class Emulator:
         trace: TracebackType | None,
     ) -> None:
         """Cut all links and stop listening."""
-        if self._loop is not None and self._asked_to_end is not None:
-            self._loop.call_soon_threadsafe(self._asked_to_end.set)
-        if self._thread is not None:
-            self._thread.join()
-        if self._folder is not None:
-            self._folder.cleanup()
+        self._running.close()
 
     @property
     def url(self) -> str:
@@ -127,41 +130,61 @@ class Emulator:
         Raises:
             TimeoutError: It never was.
         """
-        waited = threading.Event()
-        for _ in range(int(timeout_s / _LOOK_S)):
-            if holds(self.service):
-                return
-            waited.wait(_LOOK_S)
-        raise TimeoutError(
-            f"waited {timeout_s} s in vain: {self.service.links_open} links are open, "
-            f"{self.service.links_total} came"
-        )
-
-    async def _serve(self, sockets: list[socket]) -> None:
-        """Listen until told to end, then cut every link."""
-        self._loop, self._asked_to_end = asyncio.get_running_loop(), asyncio.Event()
-        context = self._certificate.server_context() if self._certificate else None
-        async with contextlib.AsyncExitStack() as stack:
-            servers = [
-                await stack.enter_async_context(
-                    serve(
-                        self._run_link,
-                        sock=one,
-                        ssl=context,
-                        process_request=self._find,
-                        compression=None,
-                        ping_interval=None,
-                        close_timeout=_CLOSE_S,
-                        max_size=_MAX_BYTES,
-                    )
+        until = time.monotonic() + timeout_s
+        while not holds(self.service):
+            if time.monotonic() >= until:
+                raise TimeoutError(
+                    f"waited {timeout_s:g} s in vain: {self.service.links_open} links are open, "
+                    f"{self.service.links_total} came"
                 )
-                for one in sockets
-            ]
-            self._is_up.set()
-            await self._asked_to_end.wait()
-            for server in servers:
-                for connection in server.connections:
-                    connection.transport.abort()
+            time.sleep(_LOOK_S)
+
+    def _run(self, sockets: list[socket], end: Future[Callable[[], object]]) -> None:
+        """Serve on this thread; `end` takes what ends it, or why it could not begin."""
+        try:
+            asyncio.run(self._serve(sockets, end))
+        except Exception as error:
+            if end.done():
+                raise
+            end.set_exception(error)
+
+    async def _serve(self, sockets: list[socket], end: Future[Callable[[], object]]) -> None:
+        """Listen until told to end, then cut every link."""
+        context = self._certificate.server_context() if self._certificate else None
+        transports: WeakSet[asyncio.Transport] = WeakSet()
+
+        class Connection(ServerConnection):
+            """One that is known from its first byte, before the handshake."""
+
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                if isinstance(transport, asyncio.Transport):
+                    transports.add(transport)
+                super().connection_made(transport)
+
+        servers = [
+            await serve(
+                self._run_link,
+                sock=one,
+                ssl=context,
+                create_connection=Connection,
+                process_request=self._find,
+                compression=None,
+                logger=_QUIET,
+                ping_interval=None,
+                close_timeout=_CLOSE_S,
+                max_size=_MAX_BYTES,
+            )
+            for one in sockets
+        ]
+        asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        end.set_result(lambda: loop.call_soon_threadsafe(asked.set))
+        await asked.wait()
+        for server in servers:
+            server.close(close_connections=False)
+        # Nobody is waited for, not even those that are still shaking hands.
+        for transport in transports:
+            transport.abort()
 
     def _find(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer 404 to all paths but those of the Live API."""

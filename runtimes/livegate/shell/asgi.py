@@ -52,13 +52,20 @@ class AsgiSocket:
         """Send one message; nothing, once the client has gone (a server may spin otherwise)."""
         if self._is_open:
             body = {"text": payload.decode()} if is_text else {"bytes": payload}
-            await self._send({"type": "websocket.send", **body})
+            await self._try_send({"type": "websocket.send", **body})
 
     async def close(self, code: int, reason: str) -> None:
         """Close it, unless the client has gone already."""
         if self._is_open:
+            await self._try_send({"type": "websocket.close", "code": code, "reason": reason})
             self._is_open = False
-            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def _try_send(self, event: MutableMapping[str, Any]) -> None:
+        """Send, unless the server knows before us that the client has gone (ASGI, Send)."""
+        try:
+            await self._send(event)
+        except OSError:
+            self._is_open = False
 
 
 class App:
@@ -96,8 +103,9 @@ class App:
         await self._gateway.drain()
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-        if _path_below_mount(scope) != self._path:
+        if (await receive())["type"] != "websocket.connect":
+            return
+        if _path_below_mount(scope) != self._path != scope["path"]:
             await send({"type": "websocket.close", "code": 1008, "reason": "no such path"})
             return
         await send({"type": "websocket.accept"})
@@ -105,7 +113,8 @@ class App:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a browser: with the page, or with where the WebSocket is."""
-        await receive()
+        while (await receive()).get("more_body"):
+            pass  # hypercorn would wait for ever to hand over what is not taken
         status, kind = 404, b"text/plain; charset=utf-8"
         body = f"livegate: connect a WebSocket to {self._path}\n".encode()
         if _path_below_mount(scope) in ("", "/"):

@@ -3,6 +3,7 @@
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import cast
 
 from livegate.protocol.inputs import Fault
 
@@ -39,8 +40,7 @@ def behind(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
-            members: tuple[BaseException, ...] = error.exceptions  # pyright: ignore[reportUnknownMemberType] - of BaseException
-            for one in members:
+            for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
                 yield from behind(one)
         error = error.__cause__ or error.__context__
 

@@ -9,6 +9,7 @@ import attrs
 
 from livegate.protocol import Session, commands, inputs
 from livegate.shell import logs
+from livegate.shell.target import CLOSE_GRACE_S, FAREWELL_S
 
 _T = TypeVar("_T")
 
@@ -45,8 +46,8 @@ class Shell(Protocol):
     def hang_up(self, link: int) -> None:
         """Give a link the grace to send what it has and close; or give up dialling it."""
 
-    def end_client(self) -> None:
-        """Give the client's socket the grace to send what it has and close."""
+    def end_client(self, grace_s: float) -> None:
+        """Give the client's socket so long to send what it has and close."""
 
 
 class Pump:
@@ -81,7 +82,7 @@ class Pump:
             case inputs.ClientGone():
                 self.is_over = True
                 self.client.bell.ring()
-                self._shell.end_client()
+                self._shell.end_client(CLOSE_GRACE_S)
             case inputs.UpstreamGone(link=link):
                 self._do(commands.CloseUpstream(link))
             case _:
@@ -113,7 +114,7 @@ class Pump:
                 self.client.put(command)
             case commands.CloseClient():
                 self.client.put(command)
-                self._shell.end_client()
+                self._shell.end_client(FAREWELL_S)
             case commands.SendUpstream(link=link):
                 self.links[link].put(command)
             case commands.CloseUpstream(link=link):
@@ -129,12 +130,12 @@ class Pump:
 
     def _drop_sound(self, turn: int) -> int:
         """Take the sound up to this turn out of the client's outbox; return its bytes."""
-        items = [*self.client.items]
-        stale = [
-            item
-            for item in items
-            if isinstance(item, commands.SendClient) and 0 < item.turn <= turn
-        ]
+        kept, dropped = list[commands.SendClient | commands.CloseClient](), 0
+        for item in self.client.items:
+            if isinstance(item, commands.SendClient) and 0 < item.turn <= turn:
+                dropped += len(item.payload)
+            else:
+                kept.append(item)
         self.client.items.clear()
-        self.client.items.extend(item for item in items if item not in stale)
-        return sum(len(item.payload) for item in stale)
+        self.client.items.extend(kept)
+        return dropped

@@ -59,15 +59,30 @@ Dial = Callable[[], AbstractAsyncContextManager[UpstreamSocket]]
 """Opens a link to Gemini for as long as a block runs; raises `faults.DialError`."""
 
 _LOCALHOST: Final = ("127.0.0.1", "::1")
-# Linux's tcp(7): a peer that vanished is found after 20 s + 4 x 5 s of silence, or when nothing
-# sent is acknowledged for a minute.
-_OPTIONS: Final = (
-    ("TCP_KEEPIDLE", 20),
-    ("TCP_KEEPINTVL", 5),
-    ("TCP_KEEPCNT", 4),
-    ("TCP_USER_TIMEOUT", 60_000),
-    ("TCP_NODELAY", 1),
-)
+CLIENT_STALL_S: Final = 60
+"""How long a client may take nothing in; people's programs pause longer than servers."""
+UPSTREAM_STALL_S: Final = 10
+_PROBES: Final = (("TCP_KEEPIDLE", 20), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
+
+
+class Options(Protocol):
+    """A TCP socket, whoever wraps it."""
+
+    def setsockopt(self, level: int, optname: int, value: int, /) -> None:
+        """Set an option."""
+
+
+def guard(opened: Options, stall_s: int) -> None:
+    """Have the kernel end a connection whose other side has vanished, or takes nothing in.
+
+    Linux, tcp(7): it is probed after 20 s of silence, four times in 20 s; and it is cut when
+    nothing that was sent has been acknowledged for `stall_s` seconds.
+    """
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, value in (*_PROBES, ("TCP_USER_TIMEOUT", stall_s * 1000)):
+        with contextlib.suppress(AttributeError, OSError):  # not every system has each
+            opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -98,10 +113,7 @@ def _bound(host: str, port: int) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _OPTIONS:
-            with contextlib.suppress(AttributeError, OSError):  # not every system has each
-                opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+        guard(opened, CLIENT_STALL_S)
         opened.bind(address)
     except BaseException:
         opened.close()

@@ -14,8 +14,11 @@ KEY_HEADER: Final = "x-goog-api-key"
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 """The largest message taken from Gemini; websockets' 1 MiB would end sessions over one picture."""
 CLOSE_GRACE_S: Final = 0.4
-"""How long a socket may take to send what it has and close; then it is cut."""
+"""How long a link may take to send what it has and close; then it is cut."""
+FAREWELL_S: Final = 5.0
+"""The same for a client that is told why it has to go."""
 
+_PRINTABLE: Final = range(33, 127)
 _SCHEMES: Final = {"https": "wss", "wss": "wss", "http": "ws", "ws": "ws"}
 
 
@@ -79,8 +82,11 @@ def target(base_url: str | None, key: str) -> Target:
     A path in it is kept as a prefix; a key in it is not.
 
     Raises:
-        SettingsError: It is not such an address.
+        SettingsError: It is not such an address, or the key cannot be one.
     """
+    key = key.strip()
+    if any(ord(letter) not in _PRINTABLE for letter in key):
+        raise SettingsError("the API key holds characters that no key has: copy it again")
     parts = urlsplit(base_url or DEFAULT_URL)
     scheme = _SCHEMES.get(parts.scheme.lower())
     try:

@@ -76,9 +76,9 @@ class Relay:
         grace_s = CLOSE_GRACE_S if link in self._open_links else 0
         self._link_scopes[link].deadline = trio.current_time() + grace_s
 
-    def end_client(self) -> None:
-        """Give the client's socket the grace to send what it has and close."""
-        self._client_scope.deadline = trio.current_time() + CLOSE_GRACE_S
+    def end_client(self, grace_s: float) -> None:
+        """Give the client's socket so long to send what it has and close."""
+        self._client_scope.deadline = trio.current_time() + grace_s
 
     # The loops
 

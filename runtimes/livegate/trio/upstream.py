@@ -9,7 +9,7 @@ import trio_websocket
 import trio
 from livegate.protocol.inputs import Fault
 from livegate.shell import faults
-from livegate.shell.sockets import Closed
+from livegate.shell.sockets import UPSTREAM_STALL_S, Closed, guard
 from livegate.shell.target import KEY_HEADER, MAX_MESSAGE_BYTES, Target
 
 # trio-websocket logs close reasons at DEBUG, and Gemini's may quote the key.
@@ -53,7 +53,7 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     """
     try:
         stream = await _connect(target)
-    except (OSError, trio.BrokenResourceError) as error:
+    except (OSError, UnicodeError, trio.BrokenResourceError) as error:
         raise faults.DialError(faults.of_exception(error)) from None
     fault: Fault | None = None
     try:
@@ -85,11 +85,11 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
 
 async def _connect(target: Target) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
     """Open the connection that the WebSocket goes over, with TLS if the address asks for it."""
+    tcp = await trio.open_tcp_stream(target.host, target.port)
+    guard(tcp.socket, UPSTREAM_STALL_S)
     if target.ssl_context is None:
-        return await trio.open_tcp_stream(target.host, target.port)
-    stream = await trio.open_ssl_over_tcp_stream(
-        target.host, target.port, ssl_context=target.ssl_context
-    )
+        return tcp
+    stream = trio.SSLStream(tcp, target.ssl_context, server_hostname=target.host)
     try:
         await stream.do_handshake()
     except BaseException:

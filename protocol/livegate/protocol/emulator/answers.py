@@ -1,25 +1,46 @@
 """What the emulated model says: each scenario as a short program of beats."""
 
 import base64
+import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 import attrs
 
-from livegate.protocol.emulator.speech import OUT_RATE, tone_of
+from livegate.protocol.emulator.speech import OUT_RATE, Speech, echo_of, tone_of
 
 CHUNK_S: Final = 0.08
 """Seconds of sound in one message."""
+_RATE_BYTES: Final = OUT_RATE * 2
 _LEAD: Final = 0.25
 """Sound leaves four times as fast as it plays."""
 _MAX_PIECES: Final = 40
+GO_AWAY_S: Final = 50.0
+"""How long before its end a link is announced to end: as seen of the real service."""
 _LONG: Final = (
     "This is a long answer. It goes on for about twenty seconds, so that there is time enough to "
     "interrupt it: by another text, by the microphone, or by the button."
 )
-_CLOSES: Final = ("1000", "1001", "1007", "1008", "1011", "1012", "1013")
+# The codes that may be sent: RFC 6455 section 7.4.
+_CLOSE_CODE: Final = re.compile(r"100[0-37-9]|101[0-4]|[34][0-9]{3}")
 _HTML: Final = '<img src=x onerror="window.__x=1"><script>window.__x=1</script>'
+
+
+@attrs.frozen
+class Asked:
+    """A question, and what the link's setup says about answers to it."""
+
+    text: str
+    rest: str
+    """What follows the scenario's name."""
+    history: tuple[str, ...]
+    """What the user said before."""
+    speaks: bool
+    transcribes: bool
+    heard: Speech | None = None
+    """The question's own sound, to answer with in place of a tone."""
 
 
 @attrs.frozen
@@ -28,8 +49,10 @@ class Message:
 
     json: Mapping[str, object]
     after_s: float = 0.0
-    says: str = ""
-    """What of the answer the client knows once it has this."""
+    sound_s: float = 0.0
+    """How long its sound plays."""
+    words: int = 0
+    """How much text it shows."""
     is_text: bool = False
 
 
@@ -38,12 +61,17 @@ class Complete:
     """The answer has ended; `turnComplete` waits until its sound has been played."""
 
     extra: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    """What goes into the same `serverContent`."""
+    is_announced: bool = True
+    """Whether `generationComplete` comes before."""
+    sound_s: float = 0.0
 
 
 @attrs.frozen
 class Call:
-    """Call a function, and go on when its result is here."""
+    """Call a function, and go on when its result is here; at once, if it is NON_BLOCKING."""
 
+    asked: Asked
     name: str
     args: Mapping[str, object]
 
@@ -59,30 +87,21 @@ class Cut:
 
 
 @attrs.frozen
+class Leave:
+    """Announce that the link ends, and end it then, whatever is asked until then."""
+
+    after_s: float
+
+
+@attrs.frozen
 class End:
     """Close the link; with code 1006 cut it without a word."""
 
     code: int
     reason: str = ""
-    after_s: float = 0.0
 
 
-Beat = Message | Complete | Call | Hang | Cut | End
-
-
-@attrs.frozen
-class Asked:
-    """A question, and what the link's setup says about answers to it."""
-
-    text: str
-    rest: str
-    """What follows the scenario's name."""
-    history: tuple[str, ...]
-    """What the user said before."""
-    speaks: bool
-    transcribes: bool
-    sound: bytes | None = None
-    """24 kHz PCM to answer with, in place of a tone."""
+Beat = Message | Complete | Call | Hang | Cut | Leave | End
 
 
 def content(**fields: object) -> Mapping[str, object]:
@@ -111,17 +130,21 @@ def say(asked: Asked, text: str, sound: bytes | None = None) -> Iterator[Beat]:
     if not asked.speaks:
         for piece in pieces:
             parts = {"parts": [{"text": piece}]}
-            yield Message(content(modelTurn=parts), says=piece)
+            yield Message(content(modelTurn=parts), words=len(piece.split()))
         return
-    sound = sound or asked.sound or tone_of(text)
-    step = int(OUT_RATE * CHUNK_S) * 2
+    sound = (
+        sound
+        or (echo_of(asked.heard.pcm, asked.heard.rate) if asked.heard else b"")
+        or tone_of(text)
+    )
+    step = int(_RATE_BYTES * CHUNK_S)
     chunks = [sound[at : at + step] for at in range(0, len(sound), step)]
-    for at in range(max(len(chunks), len(pieces))):
-        if at < len(chunks):
-            yield Message(content(modelTurn=sound_part(chunks[at])), after_s=CHUNK_S * _LEAD)
-        if at < len(pieces):
-            said = content(outputTranscription={"text": pieces[at]})
-            yield Message(said if asked.transcribes else {}, says=pieces[at])
+    for chunk, piece in itertools.zip_longest(chunks, pieces if asked.transcribes else ()):
+        if chunk is not None:
+            seconds = len(chunk) / _RATE_BYTES
+            yield Message(content(modelTurn=sound_part(chunk)), seconds * _LEAD, seconds)
+        if piece is not None:
+            yield Message(content(outputTranscription={"text": piece}))
 
 
 def _echo(asked: Asked) -> Iterator[Beat]:
@@ -141,7 +164,7 @@ def _long(asked: Asked) -> Iterator[Beat]:
 
 
 def _tool(asked: Asked) -> Iterator[Beat]:
-    yield Call("get_weather", {"city": asked.rest or "Lisbon"})
+    yield Call(asked, "get_weather", {"city": asked.rest or "Lisbon"})
     yield Complete()
 
 
@@ -166,13 +189,21 @@ def _thoughts(asked: Asked) -> Iterator[Beat]:
 
 
 def _bundled(asked: Asked) -> Iterator[Beat]:
-    fields: dict[str, object] = {"turnComplete": True, "generationComplete": True}
+    fields: dict[str, object] = {"generationComplete": True}
     if asked.speaks:
         fields["modelTurn"] = sound_part(tone_of("bundled", seconds=0.1))
-        fields["outputTranscription"] = {"text": "All in one."}
+        if asked.transcribes:
+            fields["outputTranscription"] = {"text": "All in one."}
     else:
         fields["modelTurn"] = {"parts": [{"text": "All in one."}]}
-    yield Message(content(**fields), says="All in one.")
+    yield Complete(fields, is_announced=False, sound_s=0.1 if asked.speaks else 0.0)
+
+
+def _thinking(asked: Asked) -> Iterator[Beat]:
+    yield from say(asked, "Let me think about that.")
+    yield Complete({"interactionStatus": "IN_PROGRESS"}, is_announced=False)
+    yield from say(asked, "I have thought about it.")
+    yield Complete({"interactionStatus": "IDLE"})
 
 
 def _silent(_asked: Asked) -> Iterator[Beat]:
@@ -180,19 +211,18 @@ def _silent(_asked: Asked) -> Iterator[Beat]:
 
 
 def _empty(_asked: Asked) -> Iterator[Beat]:
-    yield Complete()
+    yield Complete({"turnCompleteReason": "NEED_MORE_INPUT"}, is_announced=False)
 
 
 def _goaway(asked: Asked) -> Iterator[Beat]:
+    yield Leave(GO_AWAY_S)
     yield from say(asked, "I have to go.")
     yield Complete()
-    yield Message({"goAway": {"timeLeft": "50s"}})
-    yield End(1011, "Deadline expired before operation could complete.", after_s=50)
 
 
 def _close(asked: Asked) -> Iterator[Beat]:
     code, _, reason = asked.rest.partition(" ")
-    yield End(int(code) if code in _CLOSES else 1011, reason)
+    yield End(int(code) if _CLOSE_CODE.fullmatch(code) else 1011, reason)
 
 
 def _drop(_asked: Asked) -> Iterator[Beat]:
@@ -223,8 +253,10 @@ def _big(asked: Asked) -> Iterator[Beat]:
 
 
 def _text_opcode(asked: Asked) -> Iterator[Beat]:
-    for beat in _echo(asked):
-        yield attrs.evolve(beat, is_text=True) if isinstance(beat, Message) else beat
+    yield from (
+        attrs.evolve(beat, is_text=True) if isinstance(beat, Message) else beat
+        for beat in _echo(asked)
+    )
 
 
 def _usage_only(asked: Asked) -> Iterator[Beat]:
@@ -259,6 +291,7 @@ PLAYS: Final[Mapping[str, Scenario]] = MappingProxyType(
         "cancel": Scenario("call get_weather, and cancel the call", _cancel),
         "html": Scenario("answer with markup and a script", _html),
         "thoughts": Scenario("think aloud before answering", _thoughts),
+        "thinking": Scenario("end a turn, and go on of its own accord", _thinking),
         "bundled": Scenario("put sound, text and the turn's end in one message", _bundled),
         "silent": Scenario("never answer", _silent),
         "empty": Scenario("end the turn without an answer", _empty),

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias, assert_never
 
@@ -9,16 +10,19 @@ import attrs
 
 from livegate.protocol import _json
 from livegate.protocol.emulator import answers, checks, wire
-from livegate.protocol.emulator.answers import Asked, Beat
+from livegate.protocol.emulator.answers import GO_AWAY_S, Asked, Beat
 from livegate.protocol.emulator.service import Hello, Record, Service
-from livegate.protocol.emulator.speech import OUT_RATE, Ear, echo_of
+from livegate.protocol.emulator.speech import MAX_SPEECH_S, Ear, Speech
 from livegate.protocol.emulator.wire import RefusalError
-from livegate.protocol.profiles import Profile, profile_of
+from livegate.protocol.profiles import Profile, Thinking, profile_of
 
-_REASON_BYTES: Final = 123
-_SILENCE_S: Final = 0.8
-_TOKENS_PER_S: Final = 25
-"""Live API: what a second of sound costs."""
+_REASON_BYTES: Final = 123  # RFC 6455 section 5.5: what a close frame has room for
+_ABORTED: Final = 1006
+_TOKENS_PER_S: Final = 25  # Live API: what a second of sound costs
+_MAX_SAID: Final = 100
+_MAX_SAID_CHARS: Final = 1_000
+_MAX_WAITING: Final = 8
+_MAX_CALLS: Final = 100
 
 
 @attrs.frozen
@@ -82,28 +86,39 @@ class Link:
         self._commands: list[Command] = []
         self._now = 0.0
         self._is_over = False
+        self._ready_at = math.inf
+        self._leaves_at = math.inf
+        """When goAway goes out."""
+        self._ends_at = math.inf
+        # What the setup says
         self._profile: Profile = profile_of("")
         self._setup: wire.Setup | None = None
-        self._ready_at = math.inf
         self._speaks = True
-        self._ear = Ear(_SILENCE_S)
+        self._tools: list[wire.Tool] = []
+        # What the client said
+        self._ear = Ear(0.0)
         self._by_hand: bytearray | None = None
         """What is heard between activityStart and activityEnd."""
-        self._by_hand_rate = 16_000
+        self._by_hand_rate = 0
         self._is_seeding = False
         self._said: tuple[str, ...] = ()
         self._unasked: list[str] = []
-        """Text of turns that turnComplete has not followed yet."""
+        """Text of turns that turnComplete or activityEnd has not followed yet."""
+        # What the model says
+        self._is_answering = False
+        self._waiting: deque[Iterator[Beat]] = deque(maxlen=_MAX_WAITING)
+        """Answers that may not interrupt the one that is running."""
         self._beats: Iterator[Beat] = iter(())
         self._next: Beat | None = None
         self._due = 0.0
-        self._is_answering = False
-        self._asked: Asked | None = None
-        self._begun_at = 0.0
+        self._played_at = -math.inf
+        """When all sound will have been played that has left."""
         self._sound_s = 0.0
-        self._told = ""
+        self._words = 0
         self._prompt_tokens = 0
-        self._calls: set[str] = set()
+        self._calls: dict[str, Asked] = {}
+        self._awaited = ""
+        """The call that the answer waits for."""
         self._call_count = 0
 
     @property
@@ -112,7 +127,7 @@ class Link:
         if self._is_over:
             return None
         due = self._due if self._next is not None else math.inf
-        soonest = min(due, self._ready_at)
+        soonest = min(due, self._ready_at, self._leaves_at, self._ends_at)
         return None if soonest == math.inf else soonest
 
     def handle(self, event: Event, now: float) -> list[Command]:
@@ -130,38 +145,54 @@ class Link:
                     pass
                 case _:
                     assert_never(event)
-            if now >= self._ready_at:
-                self._get_ready()
-            self._play()
+            self._keep_time()
         except RefusalError as refusal:
             self._close(refusal.code, refusal.reason)
         given, self._commands = self._commands, []
         return given
 
+    def _keep_time(self) -> None:
+        """Do all that is due."""
+        if self._has_come(self._ready_at):
+            self._get_ready()
+        if self._has_come(self._leaves_at):
+            self._leave(self._lead_s, self._lead_s)
+        self._play()
+        if self._has_come(self._ends_at) and not self._is_over:
+            self._close(1011, "Deadline expired before operation could complete.")
+
+    def _has_come(self, at: float) -> bool:
+        """Whether it is so late; infinity never comes, whatever the clock says."""
+        return at <= self._now and at < math.inf
+
     # Setting up
 
     def _frame(self, payload: bytes) -> None:
         message, given = wire.read(payload)
+        is_sound = message.realtime_input is not None and message.realtime_input.audio is not None
+        is_kept = not is_sound and self._service.keeps(self.record, len(payload))
         if self._setup is None:
             if message.setup is None:
                 raise RefusalError(1007, "The first message must be setup.")
-            self._set_up(message.setup)
             setup = given["setup"]
-            self.record.setup = dict(setup) if _json.is_object(setup) else None
+            if is_kept and _json.is_object(setup):
+                self.record.setup = dict(setup)
+            self._set_up(message.setup)
             return
         if message.setup is not None:
             raise RefusalError(1007, "setup must be sent once, as the first message.")
         if self._ready_at < math.inf:
             raise RefusalError(1007, "Nothing may be sent before setupComplete.")
-        is_sound = message.realtime_input is not None and message.realtime_input.audio is not None
-        if not is_sound and self._service.keep(self.record, len(payload)):
-            self.record.messages.append(dict(given))
+        if is_kept:
+            self.record.messages.append(given)
         if message.client_content is not None:
             self._client_content(message.client_content)
-        elif message.realtime_input is not None:
+        if message.realtime_input is not None:
             self._realtime_input(message.realtime_input)
-        elif message.tool_response is not None:
+        if message.tool_response is not None:
             self._tool_response(message.tool_response)
+        if message.context_update is not None:
+            self._context_update(message.context_update)
 
     def _set_up(self, setup: wire.Setup) -> None:
         version = self._service.version(self._hello.path) or "v1beta"
@@ -178,16 +209,21 @@ class Link:
                 raise wire.invalid()
             self._said = kept.said
         self._setup = setup
+        self._tools = setup.tools or []
         history = setup.history_config
         self._is_seeding = bool(history and history.initial_history_in_client_content)
-        detection = setup.realtime_input_config.automatic_activity_detection
-        if detection is not None and detection.silence_duration_ms:
-            self._ear = Ear(detection.silence_duration_ms / 1000)
+        self._ear = Ear(checks.silence_s(setup, self._profile))
         self._ready_at = self._now + self._options.setup_delay_s
 
     def _get_ready(self) -> None:
         self._ready_at = math.inf
+        self._ends_at = self._now + self._options.link_life_s
+        self._leaves_at = self._ends_at - self._lead_s
         self._send({"setupComplete": {}})
+
+    @property
+    def _lead_s(self) -> float:
+        return min(GO_AWAY_S, self._options.link_life_s / 2)
 
     @property
     def _is_manual(self) -> bool:
@@ -201,118 +237,135 @@ class Link:
     # What the client says
 
     def _client_content(self, content: wire.ClientContent) -> None:
-        checks.check_turns(self._profile, is_seeding=self._is_seeding)
-        for turn in content.turns:
-            checks.check_content(turn)
-            if turn.role != "model":
-                self._unasked += [part.text for part in turn.parts if part.text]
-        if self._is_seeding:
-            self._said += tuple(self._unasked)
-            self._unasked.clear()
-            self._is_seeding = not content.turn_complete
+        checks.check_turns(content, self._profile, is_seeding=self._is_seeding)
+        turns = [turn for turn in content.turns if turn.role != "model"]
+        self._unasked += [part.text for turn in turns for part in turn.parts if part.text]
+        checks.check_context(self._unasked)
+        if not self._is_seeding:
+            self._interrupt()
+        if not content.turn_complete:
             return
-        self._interrupt()
-        if content.turn_complete:
-            text, self._unasked = " ".join(self._unasked), []
-            self._ask(text)
+        if self._is_seeding:
+            self._is_seeding = False
+            self._remember(*self._unasked)
+            self._unasked.clear()
+            return
+        self._ask()
 
     def _realtime_input(self, realtime: wire.RealtimeInput) -> None:
-        checks.check_media_chunks(realtime.media_chunks, self._profile)
-        given = [realtime.audio, realtime.video, realtime.text, realtime.media_chunks]
-        flags = [realtime.activity_start, realtime.activity_end, realtime.audio_stream_end]
-        if sum(one is not None for one in given + flags) != 1:
-            raise wire.invalid()
-        for blob in [realtime.audio, *(realtime.media_chunks or [])]:
+        checks.check_realtime(realtime, self._profile)
+        is_active = self._by_hand is not None
+        checks.check_activity(realtime, is_manual=self._is_manual, is_active=is_active)
+        sounds = [blob for blob in realtime.media_chunks or () if not checks.is_image(blob)]
+        for blob in [realtime.audio, *sounds]:
             if blob is not None:
                 self._hear(wire.bytes_of(blob), checks.rate_of(blob))
-        if realtime.video is not None:
-            wire.bytes_of(realtime.video)
         if realtime.text is not None:
-            self._interrupt()
-            self._ask(realtime.text)
-        if realtime.audio_stream_end is not None:
-            self._stream_end()
+            self._unasked.append(realtime.text)
+            checks.check_context(self._unasked)
+            if not is_active:
+                self._interrupt_by_activity()
+                self._ask()
+        if realtime.audio_stream_end and self._profile.hears_stream_end:
+            ended = self._ear.finish()
+            if ended is not None:
+                self._speech_ended(ended)
         if realtime.activity_start is not None:
-            self._check_manual()
-            self._interrupt()
+            self._interrupt_by_activity()
             self._by_hand = bytearray()
         if realtime.activity_end is not None:
-            self._check_manual()
-            heard, self._by_hand = self._by_hand, None
-            if heard is None:
-                raise RefusalError(1007, "Precondition check failed.")
-            self._speech_ended(bytes(heard), self._by_hand_rate)
-
-    def _check_manual(self) -> None:
-        if not self._is_manual:
-            raise RefusalError(
-                1007,
-                "Explicit activity control is not supported when automatic activity "
-                "detection is enabled.",
-            )
-
-    def _stream_end(self) -> None:
-        if self._is_manual:
-            raise RefusalError(1007, "Precondition check failed.")
-        if self._profile.hears_stream_end and self._ear.is_speaking:
-            self._speech_ended(*self._ear.finish())
+            heard, self._by_hand = bytes(self._by_hand or b""), None
+            if heard:
+                self._speech_ended(Speech(heard, self._by_hand_rate))
+            elif self._unasked:
+                self._ask()
 
     def _hear(self, heard: bytes, rate: int) -> None:
-        if self._service.keep(self.record, len(heard)):
+        if self._service.keeps(self.record, len(heard)):
             self.record.audio += heard
+        if self._by_hand is not None:
+            room = MAX_SPEECH_S * 2 * rate - len(self._by_hand)
+            self._by_hand += heard[: max(0, room)]
+            self._by_hand_rate = rate
         if self._is_manual:
-            if self._by_hand is not None:
-                self._by_hand += heard
-                self._by_hand_rate = rate
             return
-        interrupts = self._settings.realtime_input_config.activity_handling != "NO_INTERRUPTION"
         for found in self._ear.hear(heard, rate):
-            if found is not None:
-                self._speech_ended(*found)
-            elif interrupts:
-                self._interrupt()
+            if found is None:
+                self._interrupt_by_activity()
+            else:
+                self._speech_ended(found)
 
-    def _speech_ended(self, heard: bytes, rate: int) -> None:
-        seconds = len(heard) / 2 / rate
-        known = (one.text for one in self._options.recordings if one.is_heard_in(heard, rate))
-        text = next(known, f"[speech {seconds:.1f} s]")
-        self._interrupt()
+    def _interrupt_by_activity(self) -> None:
+        if self._settings.realtime_input_config.activity_handling != "NO_INTERRUPTION":
+            self._interrupt()
+
+    def _speech_ended(self, heard: Speech) -> None:
+        self._interrupt_by_activity()
+        known = (one.text for one in self._options.recordings if one.is_heard_in(heard))
+        text = next(known, f"[speech {heard.seconds:.1f} s]")
         if self._settings.input_audio_transcription is not None:
             self._send(answers.content(inputTranscription={"text": text}))
-        self._prompt_tokens += round(seconds * _TOKENS_PER_S)
-        self._ask(text, echo_of(heard, rate))
+        self._prompt_tokens += round(heard.seconds * _TOKENS_PER_S)
+        self._unasked.append(text)
+        self._ask(heard)
 
     def _tool_response(self, response: wire.ToolResponse) -> None:
-        checks.check_tool_response(response, self._calls)
-        for one in response.function_responses:
-            self._calls.discard(one.id)
-            if self._asked is not None and not self._calls:
-                told = _json.encode(one.response or {}).decode()
-                said = answers.say(self._asked, f"The tool said: {told}")
+        checks.check_tool_response(response, self._calls, self._profile)
+        results = [(one, self._calls[one.id]) for one in response.function_responses]
+        for one, asked in results:
+            said = answers.say(
+                asked, f"The tool said: {_json.encode(one.response or {}).decode()}"
+            )
+            if one.id == self._awaited:
+                del self._calls[one.id]
+                self._awaited = ""
                 self._resume(itertools.chain(said, self._beats))
+                continue
+            if not one.will_continue:
+                self._calls.pop(one.id, None)
+            if one.scheduling == "INTERRUPT":
+                self._interrupt()
+            if one.scheduling != "SILENT":
+                self._begin(itertools.chain(said, [answers.Complete()]))
+
+    def _context_update(self, update: wire.ContextUpdate) -> None:
+        if update.system_instruction is not None:
+            checks.check_instruction(update.system_instruction)
+        if update.tools is not None:
+            checks.check_tools(update.tools.tools, self._profile)
+            self._tools = update.tools.tools
+
+    def _remember(self, *texts: str) -> None:
+        self._said = (*self._said, *(text[:_MAX_SAID_CHARS] for text in texts))[-_MAX_SAID:]
 
     # What the model says
 
-    def _ask(self, text: str, sound: bytes | None = None) -> None:
-        has_tools = any(tool.function_declarations for tool in self._settings.tools or ())
+    def _ask(self, heard: Speech | None = None) -> None:
+        """Begin to answer all that was said, or let the answer wait for its turn."""
+        text = " ".join(self._unasked)
+        self._unasked.clear()
+        has_tools = any(tool.function_declarations for tool in self._tools)
         name, rest = answers.choose(text, self._options.scenario, has_tools=has_tools)
-        self._asked = Asked(
+        asked = Asked(
             text=text,
             rest=rest,
             history=self._said,
             speaks=self._speaks,
             transcribes=self._settings.output_audio_transcription is not None,
-            sound=sound,
+            heard=heard,
         )
-        self._said += (text,)
+        self._remember(text)
         self._prompt_tokens += len(text.split())
+        self._begin(answers.PLAYS[name].play(asked))
+
+    def _begin(self, beats: Iterator[Beat]) -> None:
+        if self._is_answering:
+            self._waiting.append(beats)
+            return
         self._is_answering = True
-        self._begun_at = self._now
-        self._sound_s = 0.0
-        self._told = ""
         if self._settings.session_resumption is not None:
             self._send({"sessionResumptionUpdate": {}})
-        self._resume(answers.PLAYS[name].play(self._asked))
+        self._resume(beats)
 
     def _resume(self, beats: Iterator[Beat]) -> None:
         self._beats = beats
@@ -321,82 +374,102 @@ class Link:
 
     def _advance(self) -> None:
         """Take the next beat, and set when it is due."""
-        self._next = next(self._beats, None)
+        self._next = None if self._awaited else next(self._beats, None)
         match self._next:
-            case answers.Message(after_s=after_s) | answers.End(after_s=after_s):
+            case answers.Message(after_s=after_s):
                 self._due += after_s * self._options.pace
-            case answers.Complete():
-                self._send(answers.content(generationComplete=True))
-                played = self._begun_at + self._sound_s * self._options.pace
-                self._due = max(self._due, played)
+            case answers.Complete(is_announced=is_announced):
+                if is_announced:
+                    self._send(answers.content(generationComplete=True))
+                self._due = max(self._due, self._played_at)
             case _:
                 pass
 
     def _play(self) -> None:
         """Do all beats that are due."""
-        while self._next is not None and self._due <= self._now and not self._is_over:
+        while self._next is not None and self._due <= self._now:
             beat, self._next = self._next, None
             match beat:
-                case answers.Message():
-                    self._say(beat)
-                case answers.Complete(extra=extra):
+                case answers.Message(json=json, sound_s=sound_s, words=words, is_text=is_text):
+                    self._count(sound_s, words)
+                    self._send(json, is_text=is_text)
+                case answers.Complete(extra=extra, sound_s=sound_s):
+                    self._count(sound_s, 0)
                     self._complete(extra)
-                case answers.Call(name=name, args=args):
-                    self._call(name, args)
-                    return
+                case answers.Call():
+                    self._call(beat)
                 case answers.Hang():
-                    self._is_answering = False
-                    return
+                    self._stop()
                 case answers.Cut():
                     self._interrupt()
-                    return
+                case answers.Leave(after_s=after_s):
+                    self._leave(after_s, after_s * self._options.pace)
                 case answers.End(code=code, reason=reason):
                     self._close(code, reason)
-                    return
                 case _:
                     assert_never(beat)
             self._advance()
+            if self._waiting and not self._is_answering:
+                self._begin(self._waiting.popleft())
 
-    def _say(self, message: answers.Message) -> None:
-        self._told += message.says
-        if message.json:
-            self._send(message.json, is_text=message.is_text)
-        content = message.json.get("serverContent")
-        if not _json.is_object(content):
-            return
-        self._sound_s += _seconds_of(content)
-        if content.get("turnComplete"):
-            self._is_answering = False
+    def _count(self, sound_s: float, words: int) -> None:
+        """Note how much was said, and until when it plays."""
+        self._sound_s += sound_s
+        self._words += words
+        self._played_at = max(self._played_at, self._due) + sound_s * self._options.pace
+
+    def _call(self, call: answers.Call) -> None:
+        self._call_count += 1
+        call_id = f"call-{self._number}-{self._call_count}"
+        self._calls[call_id] = call.asked
+        if len(self._calls) > _MAX_CALLS:
+            del self._calls[next(iter(self._calls))]
+        made = {"id": call_id, "name": call.name, "args": call.args}
+        self._send({"toolCall": {"functionCalls": [made]}})
+        if checks.is_blocking(call.name, self._tools, self._profile):
+            self._awaited = call_id
+        else:
+            self._beats = itertools.chain(
+                answers.say(call.asked, "One moment, please."), self._beats
+            )
 
     def _complete(self, extra: Mapping[str, object]) -> None:
-        self._is_answering = False
-        said = {"turnComplete": True, **extra}
+        """End the turn; the model is idle then, unless it says that it is not."""
+        said: dict[str, object] = {"turnComplete": True}
+        if self._profile.thinking is Thinking.LEVEL_REQUIRED:
+            said["interactionStatus"] = "IDLE"
+        said.update(extra)
         self._send({"serverContent": said, "usageMetadata": self._usage()})
-        self._give_handle()
-
-    def _interrupt(self) -> None:
-        """Stop an answer that is running: what has not left yet never does."""
-        if not self._is_answering:
+        if said.get("interactionStatus") == "IN_PROGRESS":
             return
-        self._is_answering = False
-        self._next, self._beats = None, iter(())
-        self._send(answers.content(interrupted=True))
-        if self._calls:
-            self._send({"toolCallCancellation": {"ids": sorted(self._calls)}})
-            self._calls.clear()
-        self._send({"serverContent": {"turnComplete": True}, "usageMetadata": self._usage()})
-        self._give_handle()
-
-    def _give_handle(self) -> None:
+        self._stop()
         if self._settings.session_resumption is not None:
             handle = self._service.new_handle(self._profile.name, self._said, self._now)
             update = {"newHandle": handle, "resumable": True}
             self._send({"sessionResumptionUpdate": update})
 
+    def _interrupt(self) -> None:
+        """Stop an answer that is running: what has not left yet never does."""
+        if not self._is_answering:
+            return
+        self._waiting.clear()
+        self._played_at = -math.inf
+        self._send(answers.content(interrupted=True))
+        if self._calls:
+            self._send({"toolCallCancellation": {"ids": [*self._calls]}})
+            self._calls.clear()
+        self._complete({})
+
+    def _stop(self) -> None:
+        self._is_answering = False
+        self._awaited = ""
+        self._next, self._beats = None, iter(())
+
     def _usage(self) -> Mapping[str, object]:
         prompt, self._prompt_tokens = self._prompt_tokens, 0
-        answer = round(self._sound_s * _TOKENS_PER_S) or len(self._told.split())
+        answer = round(self._sound_s * _TOKENS_PER_S) or self._words
         modality = "AUDIO" if self._sound_s else "TEXT"
+        self._sound_s, self._words = 0.0, 0
         return {
             "promptTokenCount": prompt,
             "responseTokenCount": answer,
@@ -404,36 +477,24 @@ class Link:
             "responseTokensDetails": [{"modality": modality, "tokenCount": answer}],
         }
 
-    def _call(self, name: str, args: Mapping[str, object]) -> None:
-        self._call_count += 1
-        call_id = f"call-{self._number}-{self._call_count}"
-        self._calls.add(call_id)
-        self._send({"toolCall": {"functionCalls": [{"id": call_id, "name": name, "args": args}]}})
-
     # The connection
 
     def _send(self, json: Mapping[str, object], *, is_text: bool = False) -> None:
         self._commands.append(Send(_json.encode(json), is_text))
 
+    def _leave(self, announced_s: float, lasts_s: float) -> None:
+        """Announce the end of the link."""
+        self._send({"goAway": {"timeLeft": f"{announced_s:g}s"}})
+        self._leaves_at = math.inf
+        self._ends_at = min(self._ends_at, self._now + lasts_s)
+
     def _close(self, code: int, reason: str) -> None:
         cut = reason.encode()[:_REASON_BYTES].decode(errors="ignore")
-        self._commands.append(Abort() if code == 1006 else Close(code, cut))  # noqa: PLR2004 - RFC 6455
+        self._commands.append(Abort() if code == _ABORTED else Close(code, cut))
         self._end()
 
     def _end(self) -> None:
         self._is_over = True
-        self._next = None
+        self._stop()
+        self._waiting.clear()
         self._service.closed(self.record)
-
-
-def _seconds_of(content: Mapping[str, object]) -> float:
-    """Return how long the sound in a `serverContent` of ours plays."""
-    turn = content.get("modelTurn")
-    parts = turn.get("parts") if _json.is_object(turn) else None
-    seconds = 0.0
-    for part in parts if _json.is_array(parts) else []:
-        blob = part.get("inlineData") if _json.is_object(part) else None
-        data = blob.get("data") if _json.is_object(blob) else None
-        if isinstance(data, str):
-            seconds += len(data) * 3 // 4 / 2 / OUT_RATE
-    return seconds

@@ -10,8 +10,10 @@ from livegate.protocol.emulator.speech import Recording
 
 HANDLE_LIFE_S: Final = 2 * 3600.0
 """How long a resumption handle is good (Live API, session management)."""
+_MAX_HANDLES: Final = 1_000
+_MAX_RECORDS: Final = 1_000
 _PATH: Final = re.compile(
-    r"/+(?:.*/)?ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)"
+    r".*/ws/google\.ai\.generativelanguage\.(v1|v1beta|v1alpha)"
     r"\.GenerativeService\.BidiGenerateContent(?:Constrained)?"
 )
 
@@ -31,10 +33,16 @@ class Options:
     """The good API keys; None: any but an empty one."""
     setup_delay_s: float = 0.0
     """How long setupComplete takes."""
+    link_life_s: float = 600.0
+    """How long a link may last; its end is announced 50 s before, or at half its life."""
     max_record_bytes: int = 64 * 1024 * 1024
-    """How much of one link is kept in `Record`, for tests; what comes after is not."""
+    """How much is kept in all `Record`s, for tests; those of the oldest links go first."""
 
     def __attrs_post_init__(self) -> None:
+        if not self.pace >= 0:
+            raise ValueError(f"pace must be 0 or more, got {self.pace}")
+        if not self.link_life_s > 0:
+            raise ValueError(f"link_life_s must be more than 0, got {self.link_life_s}")
         if self.scenario is not None and self.scenario not in SCENARIOS:
             raise ValueError(f"no scenario {self.scenario!r}: one of {', '.join(SCENARIOS)}")
 
@@ -52,6 +60,7 @@ class Record:
     """All PCM, in order."""
     is_open: bool = True
     kept_bytes: int = 0
+    """How much memory all this takes, as it came."""
 
 
 @attrs.frozen
@@ -82,6 +91,8 @@ class Service:
         self.links_open = 0
         self.links_peak = 0
         self.links_total = 0
+        self._kept_bytes = 0
+        self._handles_total = 0
         self._conversations: dict[str, Conversation] = {}
 
     @staticmethod
@@ -97,25 +108,37 @@ class Service:
         self.links_peak = max(self.links_peak, self.links_open)
         record = Record(hello.path)
         self.received.append(record)
+        self._forget()
         return record
 
     def closed(self, record: Record) -> None:
-        """Count a link's end, once."""
-        if record.is_open:
-            record.is_open = False
-            self.links_open -= 1
+        """Count a link's end."""
+        record.is_open = False
+        self.links_open -= 1
 
-    def keep(self, record: Record, size: int) -> bool:
-        """Return whether so much more of a link is kept."""
+    def keeps(self, record: Record, size: int) -> bool:
+        """Return whether there is room for so much more of a link, and take it."""
+        if self._kept_bytes + size > self.options.max_record_bytes:
+            return False
+        self._kept_bytes += size
         record.kept_bytes += size
-        return record.kept_bytes <= self.options.max_record_bytes
+        return True
+
+    def _forget(self) -> None:
+        """Drop the oldest records of ended links, to leave the newest half of the room."""
+        while not self.received[0].is_open and (
+            len(self.received) > _MAX_RECORDS
+            or self._kept_bytes > self.options.max_record_bytes // 2
+        ):
+            self._kept_bytes -= self.received.pop(0).kept_bytes
 
     def new_handle(self, model: str, said: tuple[str, ...], now: float) -> str:
-        """Return a handle for a conversation as it stands; forget those that are too old."""
-        live = {key: kept for key, kept in self._conversations.items() if kept.until > now}
-        self._conversations = live
-        handle = f"handle-{self.links_total}-{len(said)}-{len(live) + 1}-{int(now * 1000)}"
-        live[handle] = Conversation(model, said, now + HANDLE_LIFE_S)
+        """Return a handle for a conversation as it stands; forget the oldest."""
+        self._handles_total += 1
+        handle = f"handle-{self._handles_total}-{now:.3f}"  # unlike those of the last run
+        self._conversations[handle] = Conversation(model, said, now + HANDLE_LIFE_S)
+        if len(self._conversations) > _MAX_HANDLES:
+            del self._conversations[next(iter(self._conversations))]
         return handle
 
     def conversation(self, handle: str, now: float) -> Conversation | None:

@@ -19,6 +19,9 @@ _BLOCK: Final = OUT_RATE // 10
 _LIKE: Final = 0.9
 _SLACK: Final = 0.15
 _MAX_SHIFT: Final = 5
+MAX_SPEECH_S: Final = 60
+"""Nobody is listened to for longer at a time: what is heard is kept in memory."""
+_MAX_FRAMES: Final = round(MAX_SPEECH_S / _FRAME_S)
 
 
 def samples(pcm: bytes) -> "array[int]":
@@ -75,6 +78,19 @@ def echo_of(heard: bytes, rate: int = IN_RATE) -> bytes:
 
 
 @attrs.frozen
+class Speech:
+    """What somebody said: 16-bit little-endian mono."""
+
+    pcm: bytes = attrs.field(repr=False)
+    rate: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.pcm) / 2 / self.rate
+
+
+@attrs.frozen
 class Recording:
     """A recording that the emulator knows when it hears it."""
 
@@ -83,13 +99,18 @@ class Recording:
     """16-bit little-endian mono."""
     rate: int = IN_RATE
 
-    def is_heard_in(self, heard: bytes, rate: int) -> bool:
+    def is_heard_in(self, heard: Speech) -> bool:
         """Whether this is what was heard, by the rise and fall of its loudness."""
-        return _likeness(_envelope(self.pcm, self.rate), _envelope(heard, rate)) >= _LIKE
+        known = _envelope(self.pcm, self.rate)
+        return _likeness(known, _envelope(heard.pcm, heard.rate)) >= _LIKE
+
+
+def _frame_bytes(rate: int) -> int:
+    return int(rate * _FRAME_S) * 2
 
 
 def _frames(pcm_: bytes, rate: int) -> list[bytes]:
-    step = int(rate * _FRAME_S) * 2
+    step = _frame_bytes(rate)
     return [pcm_[at : at + step] for at in range(0, len(pcm_), step)]
 
 
@@ -138,33 +159,44 @@ class Ear:
         self._rest = b""
         self._frames: list[bytes] = []
         self._quiet = 0
-        self.is_speaking = False
+        self._is_speaking = False
 
-    def hear(self, heard: bytes, rate: int) -> list[tuple[bytes, int] | None]:
-        """Take sound; return, in order, None for each beginning, and (PCM, rate) for each end."""
+    def hear(self, heard: bytes, rate: int) -> list[Speech | None]:
+        """Take sound; return, in order, None for each beginning, and each speech that ended.
+
+        A speech also ends when the rate changes, and when it has lasted for `MAX_SPEECH_S`.
+        """
+        changed = self.finish() if rate != self._rate else None
+        found: list[Speech | None] = [changed] if changed else []
         self._rate = rate
-        step = int(rate * _FRAME_S) * 2
         sound = self._rest + heard
+        step = _frame_bytes(rate)
         whole = len(sound) // step * step
         self._rest = sound[whole:]
-        found: list[tuple[bytes, int] | None] = []
         for frame in _frames(sound[:whole], rate):
             is_loud = _peak(frame) >= _LOUD
-            if is_loud and not self.is_speaking:
-                self.is_speaking = True
+            if is_loud and not self._is_speaking:
+                self._is_speaking = True
                 found.append(None)
             self._frames.append(frame)
             self._quiet = 0 if is_loud else self._quiet + 1
-            if not self.is_speaking:
+            if not self._is_speaking:
                 del self._frames[:-_PREFIX_FRAMES]
-            elif self._quiet >= self._silence_frames:
-                found.append(self.finish())
+            elif self._quiet >= self._silence_frames or len(self._frames) >= _MAX_FRAMES:
+                found.append(self._end())
         return found
 
-    def finish(self) -> tuple[bytes, int]:
-        """End the speech; return it without the silence after it."""
-        spoken = self._frames[: len(self._frames) - self._quiet]
-        if not self._quiet:
-            spoken.append(self._rest)
-        self._frames, self._rest, self._quiet, self.is_speaking = [], b"", 0, False
-        return b"".join(spoken), self._rate
+    def finish(self) -> Speech | None:
+        """End the stream; return the speech that was going on, if any."""
+        rest, self._rest = self._rest, b""
+        if self._is_speaking and not self._quiet:
+            self._frames.append(rest)
+        ended = self._end()
+        return ended if ended.pcm else None
+
+    def _end(self) -> Speech:
+        """Return what was spoken, without the silence after it, and begin anew."""
+        spoken = self._frames[: -self._quiet] if self._quiet else self._frames
+        pcm_ = b"".join(spoken) if self._is_speaking else b""
+        self._frames, self._quiet, self._is_speaking = [], 0, False
+        return Speech(pcm_, self._rate)

@@ -6,7 +6,7 @@ Protobuf JSON takes a field in camelCase and in snake_case; the official SDK sen
 import base64
 import binascii
 import re
-from typing import Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -17,6 +17,11 @@ _FREE: Final = frozenset(
     {"parameters", "parametersJsonSchema", "response", "responseJsonSchema", "args", "labels"}
 )
 _SNAKE: Final = re.compile(r"_([a-z0-9])")
+_MAX_DEPTH: Final = 100  # protobuf's own limit
+_CAPITAL: Final = re.compile(r"([A-Z])")
+_UNKNOWN: Final = re.compile(
+    r"Object contains unknown field `(?P<name>.*?)`(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL
+)
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
@@ -39,7 +44,12 @@ class Strict(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 Presence = dict[str, object]
-Int64 = int | str
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+# Protobuf JSON writes int64 as text, and reads both.
+Int64 = (
+    Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+    | Annotated[str, msgspec.Meta(pattern=r"\A-?[0-9]{1,19}\Z")]
+)
 
 
 class Blob(Strict):
@@ -82,23 +92,25 @@ class SpeechConfig(Strict):
 
 
 class ThinkingConfig(Strict):
-    thinking_budget: int | None = None
+    thinking_budget: Int32 | None = None
     include_thoughts: bool | None = None
-    thinking_level: str | None = None
+    thinking_level: Literal["MINIMAL", "LOW", "MEDIUM", "HIGH"] | None = None
 
 
 class GenerationConfig(Strict):
-    response_modalities: list[str] | None = None
+    response_modalities: list[Literal["AUDIO", "TEXT", "IMAGE", "VIDEO"]] | None = None
     temperature: float | None = None
     top_p: float | None = None
     top_k: float | None = None
-    max_output_tokens: int | None = None
-    seed: int | None = None
-    candidate_count: int | None = None
+    max_output_tokens: Int32 | None = None
+    seed: Int32 | None = None
+    candidate_count: Int32 | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     stop_sequences: list[str] | None = None
-    media_resolution: str | None = None
+    media_resolution: (
+        Literal["MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_MEDIUM", "MEDIA_RESOLUTION_HIGH"] | None
+    ) = None
     speech_config: SpeechConfig | None = None
     thinking_config: ThinkingConfig | None = None
     enable_affective_dialog: bool | None = None
@@ -112,7 +124,7 @@ class Declaration(Strict):
     parameters_json_schema: Presence | None = None
     response: Presence | None = None
     response_json_schema: Presence | None = None
-    behavior: str | None = None
+    behavior: Literal["BLOCKING", "NON_BLOCKING"] | None = None
 
 
 class Tool(Strict):
@@ -127,7 +139,6 @@ class Tool(Strict):
 
 class Resumption(Strict):
     handle: str = ""
-    transparent: bool | None = None
 
 
 class SlidingWindow(Strict):
@@ -141,16 +152,25 @@ class Compression(Strict):
 
 class Detection(Strict):
     disabled: bool | None = None
-    start_of_speech_sensitivity: str | None = None
-    end_of_speech_sensitivity: str | None = None
-    prefix_padding_ms: int | None = None
-    silence_duration_ms: int | None = None
+    start_of_speech_sensitivity: (
+        Literal["START_SENSITIVITY_HIGH", "START_SENSITIVITY_LOW"] | None
+    ) = None
+    end_of_speech_sensitivity: Literal["END_SENSITIVITY_HIGH", "END_SENSITIVITY_LOW"] | None = None
+    prefix_padding_ms: Int32 | None = None
+    silence_duration_ms: Int32 | None = None
 
 
 class RealtimeInputConfig(Strict):
     automatic_activity_detection: Detection | None = None
-    activity_handling: str | None = None
-    turn_coverage: str | None = None
+    activity_handling: Literal["START_OF_ACTIVITY_INTERRUPTS", "NO_INTERRUPTION"] | None = None
+    turn_coverage: (
+        Literal[
+            "TURN_INCLUDES_ONLY_ACTIVITY",
+            "TURN_INCLUDES_ALL_INPUT",
+            "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO",
+        ]
+        | None
+    ) = None
     interim_transcript_timestamp_enabled: bool | None = None
 
 
@@ -159,7 +179,7 @@ class Transcription(Strict):
     custom_vocabulary: list[str] | None = None
     word_timestamp: bool | None = None
     diarization: bool | None = None
-    mode: str | None = None
+    mode: Literal["VERBATIM", "SMART"] | None = None
     source_text: bool | None = None
     language_hints: Presence | None = None
     adaptation_phrases: list[str] | None = None
@@ -210,7 +230,7 @@ class FunctionResponse(Strict):
     id: str = ""
     name: str | None = None
     response: Presence | None = None
-    scheduling: str | None = None
+    scheduling: Literal["SILENT", "WHEN_IDLE", "INTERRUPT"] | None = None
     will_continue: bool | None = None
     parts: list[Presence] | None = None
 
@@ -242,37 +262,58 @@ def read(payload: bytes) -> tuple[ClientMessage, dict[str, object]]:
     Raises:
         RefusalError: 1007, as the service words it.
     """
+    spelled: dict[str, str] = {}
     try:
         value: object = msgspec.json.decode(payload)
-        spelled = _camel(value)
-        message = msgspec.convert(spelled, ClientMessage)
+        if _json.depth(value, _MAX_DEPTH) > _MAX_DEPTH:
+            raise RecursionError
+        given = _camel(value, spelled)
+        message = msgspec.convert(given, ClientMessage)
     except msgspec.ValidationError as error:
-        unknown = re.search(r"unknown field `(\w+)`", str(error))
-        if unknown:
-            raise RefusalError(
-                1007,
-                f'Invalid JSON payload received. Unknown name "{unknown[1]}": Cannot find field.',
-            ) from None
-        raise invalid() from None
+        raise _refusal(str(error), spelled) from None
     except _json.MALFORMED:
         raise RefusalError(1007, "Invalid JSON payload received.") from None
-    given = spelled if isinstance(spelled, dict) else {}
-    if len(given) != 1:
+    if not _json.is_object(given) or [*given.values()].count(None) != len(given) - 1:
         raise invalid()
-    return message, given
+    return message, dict(given)
 
 
-def _camel(value: object) -> object:
-    """Return JSON with every key in camelCase, but for keys that are data."""
+def _refusal(error: str, spelled: dict[str, str]) -> RefusalError:
+    """Return what the service says of a message of the wrong shape."""
+    unknown = _UNKNOWN.fullmatch(error)
+    if unknown is None:
+        return invalid()
+    name = spelled[unknown["name"]]
+    # The service names the place in snake_case: setup.generation_config, setup.tools[0].
+    where = _CAPITAL.sub(lambda found: f"_{found[1].lower()}", unknown["where"] or "")
+    place = f" at '{where}'" if where else ""
+    return RefusalError(
+        1007, f'Invalid JSON payload received. Unknown name "{name}"{place}: Cannot find field.'
+    )
+
+
+def _camel(value: object, spelled: dict[str, str]) -> object:
+    """Return JSON with every key in camelCase, but for keys that are data.
+
+    Args:
+        value: What was decoded.
+        spelled: Takes each key in camelCase, with how the client wrote it.
+
+    Raises:
+        RefusalError: A field came twice, in both spellings.
+    """
     if _json.is_array(value):
-        return [_camel(item) for item in value]
+        return [_camel(item, spelled) for item in value]
     if not _json.is_object(value):
         return value
-    spelled: dict[str, object] = {}
+    given: dict[str, object] = {}
     for key, inner in value.items():
         name = _SNAKE.sub(lambda found: found[1].upper(), key)
-        spelled[name] = inner if name in _FREE else _camel(inner)
-    return spelled
+        if name in given:
+            raise invalid()
+        spelled[name] = key
+        given[name] = inner if name in _FREE else _camel(inner, spelled)
+    return given
 
 
 def bytes_of(blob: Blob) -> bytes:

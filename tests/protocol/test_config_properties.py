@@ -1,0 +1,48 @@
+"""Settings of all kinds, as hypothesis makes them up."""
+
+import time
+from typing import cast
+
+from hypothesis import example, given
+
+from livegate.protocol import config
+from livegate.protocol.config import Config
+from strategies import configs
+
+
+@given(configs())
+@example({"a.b": 1, "generation_config": {"a.b": 2}})
+@example({"generation_config": {"a": 1}, "generationConfig": {"a": 1}})
+def test_every_key_is_reported(data: dict[str, object]) -> None:
+    """Of any config, applied, clamped and refused are together exactly the keys given."""
+    delta = config.parse(data)
+    if delta.fault:
+        return
+    report = config.report(delta, config.resolve(Config().merge(delta)))
+    parts = cast("list[dict[str, object]]", list(report.values()))
+    told = sorted(key for part in parts for key in part)
+    groups = ("generation_config", "generationConfig")
+    given_keys = {key for key in data if key not in groups}
+    for group in groups:
+        inner = cast("dict[str, object]", data.get(group) or {})
+        given_keys |= {f"{group}.{key}" for key in inner}
+    assert told == sorted(given_keys)
+
+
+@given(configs())
+def test_setup_holds_what_is_applied(data: dict[str, object]) -> None:
+    """The same config gives the same setup, and refused settings leave no trace in it."""
+    delta = config.parse(data)
+    plan = config.resolve(Config().merge(delta))
+    assert plan == config.resolve(Config().merge(delta))
+    kept = {name: value for name, value in delta.values.items() if name not in plan.refused}
+    assert config.resolve(Config().merge(config.Delta(kept, {}, {}))).setup == plan.setup
+
+
+def test_junk_is_judged_quickly() -> None:
+    """The largest config of junk keys takes no noticeable time."""
+    junk: dict[str, object] = {f"temperatur{number}": 1 for number in range(100)}
+    began = time.perf_counter()
+    config.parse(junk)
+    config.parse({"generation_config": dict.fromkeys(map(str, range(20_000)), 1)})
+    assert time.perf_counter() - began < 0.5

@@ -1,0 +1,463 @@
+"""The emulator on real sockets: for plain programs, trio, asyncio and Google's own SDK."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import ssl
+import sys
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Final
+
+import attrs
+import pytest
+import trio
+import websockets
+from google import genai
+from google.genai import errors, types
+from google.genai.live import AsyncSession
+from trio_websocket import open_websocket_url
+from websockets.sync.client import ClientConnection, connect
+
+from livegate import recordings
+from livegate.emulator import Emulator, Options, tone_of
+from livegate.protocol.emulator import Service
+from livegate.shell.sockets import listen
+
+PATH: Final = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+MODEL: Final = "gemini-3.8-live"
+SETUP: Final[dict[str, dict[str, object]]] = {
+    "setup": {"model": f"models/{MODEL}", "outputAudioTranscription": {}}
+}
+AT_ONCE: Final = Options(pace=0.0)
+
+
+def dial(gemini: Emulator, path: str = f"{PATH}?key=abc", **headers: str) -> ClientConnection:
+    """Open a link, as a plain program does."""
+    trusted = None
+    if gemini.ca_file is not None:
+        trusted = ssl.create_default_context(cafile=str(gemini.ca_file))
+    return connect(
+        gemini.url + path, ssl=trusted, proxy=None, additional_headers=headers, max_size=None
+    )
+
+
+def asked(text: str) -> str:
+    """Return a turn of text."""
+    turns = [{"role": "user", "parts": [{"text": text}]}]
+    return json.dumps({"clientContent": {"turns": turns, "turnComplete": True}})
+
+
+def converse(link: ClientConnection, text: str) -> str:
+    """Set up, ask, and return the transcription of the answer."""
+    link.send(json.dumps(SETUP))
+    assert json.loads(link.recv()) == {"setupComplete": {}}
+    link.send(asked(text))
+    said = ""
+    while "turnComplete" not in (content := json.loads(link.recv())["serverContent"]):
+        said += content.get("outputTranscription", {}).get("text", "")
+    return said
+
+
+def nobody_is_there(service: Service) -> bool:
+    """Whether all links have ended."""
+    return service.links_open == 0
+
+
+def end_of(link: ClientConnection) -> websockets.ConnectionClosed:
+    """Read to the end of a link, and return how it ended."""
+    while True:
+        try:
+            link.recv()
+        except websockets.ConnectionClosed as closed:
+            return closed
+
+
+# Sockets
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_plain_program(*, tls: bool) -> None:
+    """A plain program talks to the emulator, with and without TLS, and looks at its record."""
+    with Emulator(options=AT_ONCE, tls=tls) as gemini:
+        assert gemini.url.startswith("wss://localhost:" if tls else "ws://localhost:")
+        assert (gemini.ca_file is not None) is tls
+        with dial(gemini) as link:
+            assert converse(link, "Hello") == "You said: Hello"
+            assert gemini.service.links_open == 1
+        gemini.wait_until(nobody_is_there)
+        assert gemini.service.received[0].setup == SETUP["setup"]
+    assert gemini.ca_file is None or not gemini.ca_file.exists()
+
+
+def test_frames_are_binary() -> None:
+    """The service answers in binary frames, to text frames and to binary ones."""
+    with Emulator() as gemini, dial(gemini) as link:
+        link.send(json.dumps(SETUP).encode())
+        assert isinstance(link.recv(), bytes)
+
+
+@pytest.mark.trio
+async def test_trio() -> None:
+    """A program on trio talks to the emulator."""
+    with Emulator(options=AT_ONCE) as gemini:
+        async with open_websocket_url(gemini.url + f"{PATH}?key=abc") as link:
+            await link.send_message(json.dumps(SETUP))
+            assert json.loads(await link.get_message()) == {"setupComplete": {}}
+        await trio.to_thread.run_sync(gemini.wait_until, nobody_is_there)
+
+
+def test_asyncio() -> None:
+    """A program on asyncio talks to the emulator."""
+
+    async def talk(gemini: Emulator) -> None:
+        url = gemini.url + f"{PATH}?key=abc"
+        async with websockets.connect(url, proxy=None) as link:
+            await link.send(json.dumps(SETUP))
+            assert json.loads(await link.recv()) == {"setupComplete": {}}
+
+    with Emulator() as gemini:
+        asyncio.run(talk(gemini))
+
+
+@pytest.mark.parametrize("path", ["/", "/ws", f"{PATH}/x?key=abc", PATH.replace("v1beta", "v9")])
+def test_other_paths(path: str) -> None:
+    """All paths but the Live API's are 404."""
+    with (
+        Emulator() as gemini,
+        pytest.raises(websockets.InvalidStatus, match="404"),
+        dial(gemini, path),
+    ):
+        pass
+    assert gemini.service.links_total == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "is_good"),
+    [
+        (PATH, {"x-goog-api-key": "good"}, True),
+        (f"{PATH}?key=good", {}, True),
+        (f"/{PATH}?alt=ws&key=good", {}, True),
+        (f"/proxy/{PATH}", {"x-goog-api-key": "good"}, True),
+        (f"{PATH}?key=bad", {}, False),
+        (f"{PATH}?key=good", {"x-goog-api-key": "bad"}, False),
+        (PATH, {}, False),
+    ],
+)
+def test_key(path: str, headers: dict[str, str], *, is_good: bool) -> None:
+    """The key comes in the header or in the query; a bad one is refused after the handshake."""
+    with Emulator(options=Options(keys=frozenset({"good"}))) as gemini:
+        with dial(gemini, path, **headers) as link:
+            link.send(json.dumps(SETUP))
+            if is_good:
+                assert json.loads(link.recv()) == {"setupComplete": {}}
+                return
+            end = end_of(link).rcvd
+        assert end is not None
+        assert end.code in (1007, 1008)
+        assert "API" in end.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "reason"),
+    [
+        ("/close 1008 Requested entity was not found", 1008, "Requested entity was not found"),
+        ("/close 1000 The operation was cancelled.", 1000, "The operation was cancelled."),
+        ("/goaway", 1011, "Deadline expired before operation could complete."),
+        ("/drop", None, ""),
+    ],
+)
+def test_ends(text: str, code: int | None, reason: str) -> None:
+    """A client sees the code and the reason of a close, and nothing of an abort."""
+    with Emulator(options=AT_ONCE) as gemini, dial(gemini) as link:
+        link.send(json.dumps(SETUP))
+        link.send(asked(text))
+        found = end_of(link).rcvd
+    assert (found.code if found else None, found.reason if found else "") == (code, reason)
+    assert gemini.service.links_open == 0
+
+
+def test_big_message() -> None:
+    """Messages of megabytes pass, in both directions."""
+    with Emulator(options=AT_ONCE) as gemini, dial(gemini) as link:
+        assert converse(link, "x" * 900_000) == "You said: " + "x" * 900_000
+        link.send(asked("/big"))
+        assert max(len(link.recv()) for _ in range(3)) > 2_000_000
+
+
+def test_turn_complete_on_time() -> None:
+    """At pace 1 turnComplete comes when the sound has been played, not when it has been sent."""
+    with Emulator(options=Options(recordings=())) as gemini, dial(gemini) as link:
+        begun = time.monotonic()
+        converse(link, "Hello")
+        seconds = len(tone_of("You said: Hello")) / 48_000
+        assert seconds <= time.monotonic() - begun < seconds + 2.0
+
+
+def test_wait_until() -> None:
+    """wait_until returns at once for what holds, and gives up on what never does."""
+    with Emulator() as gemini:
+        gemini.wait_until(lambda service: service.links_total == 0, timeout_s=0.0)
+        with pytest.raises(
+            TimeoutError, match=r"waited 0\.05 s in vain: 0 links are open, 0 came"
+        ):
+            gemini.wait_until(lambda service: service.links_total, timeout_s=0.05)
+
+
+def test_port_in_use() -> None:
+    """A port that somebody else has is an OSError that names it, with TLS too."""
+    with Emulator() as first:
+        port = int(first.url.rpartition(":")[2])
+        for tls in (False, True):
+            with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1 port {port}"):
+                Emulator(port=port, tls=tls).__enter__()
+    with Emulator(port=port) as again:
+        assert again.url == first.url
+
+
+def test_start_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong on the emulator's thread is raised where it was started."""
+
+    def not_a_stream(_host: str, _port: int) -> list[socket.socket]:
+        return [socket.socket(type=socket.SOCK_DGRAM)]
+
+    monkeypatch.setattr("livegate.emulator.server.listen", not_a_stream)
+    with pytest.raises(ValueError, match="Stream Socket"):
+        Emulator().__enter__()
+
+
+def test_missing_trustme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TLS without trustme says which extra to install."""
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    with pytest.raises(ImportError, match=r"pip install 'livegate\[testing\]'"):
+        Emulator(tls=True).__enter__()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_host(host: str) -> None:
+    """The emulator listens on one address, if told to."""
+    gemini = Emulator(host=host)
+    try:
+        listen(host, 0)[0].close()
+    except OSError:
+        pytest.skip(f"this machine has no {host}")
+    with gemini, dial(gemini) as link:
+        assert host in gemini.url
+        assert converse(link, "/empty") == ""
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_ends_quickly(*, tls: bool) -> None:
+    """The emulator ends at once with links open, busy and silent before their handshake."""
+    gemini = Emulator(tls=tls)
+    with contextlib.ExitStack() as links:
+        with gemini:
+            port = int(gemini.url.rpartition(":")[2])
+            links.enter_context(socket.create_connection(("127.0.0.1", port)))
+            idle, busy = (links.enter_context(dial(gemini)) for _ in range(2))
+            busy.send(json.dumps(SETUP))
+            busy.send(asked("/long"))
+            gemini.wait_until(lambda service: service.links_open == 2)
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 2.0
+        assert gemini.service.links_open == 0
+        assert [end_of(link).rcvd for link in (idle, busy)] == [None, None]
+
+
+# The official SDK, unmodified
+
+
+def on_sdk(
+    talk: Callable[[AsyncSession, Emulator], Awaitable[None]],
+    options: Options | None = None,
+    **config: Any,
+) -> None:
+    """Run a conversation of the SDK over TLS."""
+
+    async def run() -> None:
+        with Emulator(options=options, tls=True) as gemini:
+            async with session(gemini, **config) as link:
+                await asyncio.wait_for(talk(link, gemini), 20.0)
+
+    asyncio.run(run())
+
+
+@contextlib.asynccontextmanager
+async def session(gemini: Emulator, **config: Any) -> AsyncGenerator[AsyncSession, None]:
+    """Open a session of the SDK."""
+    trusted = ssl.create_default_context(cafile=str(gemini.ca_file))
+    http_options = types.HttpOptions(
+        api_version="v1beta",
+        base_url=gemini.url.replace("wss:", "https:"),
+        async_client_args={"ssl": trusted, "proxy": None},
+    )
+    client = genai.Client(api_key="abc", http_options=http_options)
+    model = config.pop("model", MODEL)
+    asked: dict[str, Any] = {
+        "response_modalities": ["AUDIO"],
+        "output_audio_transcription": {},
+        **config,
+    }
+    try:
+        async with client.aio.live.connect(
+            model=model, config=types.LiveConnectConfig.model_validate(asked)
+        ) as link:
+            yield link
+    finally:
+        await client.aio.aclose()
+        client.close()
+
+
+async def ask(link: AsyncSession, text: str) -> None:
+    """Send a turn of text."""
+    content = types.Content(role="user", parts=[types.Part(text=text)])
+    await link.send_client_content(turns=content, turn_complete=True)
+
+
+async def realtime(link: Any, **fields: Any) -> None:
+    """Send realtime input; the SDK's own type of it needs PIL."""
+    await link.send_realtime_input(**fields)
+
+
+async def turn(link: AsyncSession) -> list[types.LiveServerMessage]:
+    """Return all messages until the turn is complete."""
+    return [message async for message in link.receive()]
+
+
+def text_of(messages: list[types.LiveServerMessage]) -> str:
+    """Return the transcription of an answer."""
+    contents = [one.server_content for one in messages if one.server_content]
+    said = [one.output_transcription for one in contents if one.output_transcription]
+    return "".join(one.text or "" for one in said)
+
+
+def sound_of(messages: list[types.LiveServerMessage]) -> bytes:
+    """Return the sound of an answer."""
+    turns = [one.server_content.model_turn for one in messages if one.server_content]
+    parts = [part for one in turns if one for part in one.parts or []]
+    return b"".join(part.inline_data.data or b"" for part in parts if part.inline_data)
+
+
+def test_sdk_text() -> None:
+    """The SDK asks by text, is answered in sound with its transcription, and reads the usage."""
+
+    async def talk(link: AsyncSession, _gemini: Emulator) -> None:
+        await ask(link, "Hello")
+        messages = await turn(link)
+        assert text_of(messages) == "You said: Hello"
+        assert sound_of(messages) == tone_of("You said: Hello")
+        assert messages[-1].usage_metadata
+        assert messages[-1].usage_metadata.response_token_count == 20
+
+    on_sdk(talk, AT_ONCE)
+
+
+def test_sdk_written_answer() -> None:
+    """The SDK is answered in text by a model that writes."""
+
+    async def talk(link: AsyncSession, _gemini: Emulator) -> None:
+        await ask(link, "Hello")
+        assert "".join([one.text or "" for one in await turn(link)]) == "You said: Hello"
+
+    on_sdk(
+        talk,
+        AT_ONCE,
+        model="gemini-live-2.5-flash",
+        response_modalities=["TEXT"],
+        output_audio_transcription=None,
+    )
+
+
+def test_sdk_sound() -> None:
+    """The SDK speaks the known recording, and hears it again; what it said is transcribed."""
+    speech = recordings.hello()
+
+    async def talk(link: AsyncSession, gemini: Emulator) -> None:
+        sound = speech.pcm + bytes(2 * speech.rate)
+        for at in range(0, len(sound), 3200):
+            blob = types.Blob(
+                data=sound[at : at + 3200], mime_type=f"audio/pcm;rate={speech.rate}"
+            )
+            await realtime(link, audio=blob)
+        messages = await turn(link)
+        contents = [one.server_content for one in messages if one.server_content]
+        heard = [one.input_transcription for one in contents if one.input_transcription]
+        assert [one.text for one in heard] == [recordings.HELLO_TEXT]
+        assert text_of(messages) == f"You said: {recordings.HELLO_TEXT}"
+        assert len(sound_of(messages)) > 48_000
+        assert sound.startswith(gemini.service.received[0].audio)
+
+    known = attrs.evolve(Emulator().service.options, pace=0.0)
+    on_sdk(talk, known, input_audio_transcription={})
+
+
+def test_sdk_tool() -> None:
+    """The SDK is called for a function, and its result is told."""
+
+    async def talk(link: AsyncSession, _gemini: Emulator) -> None:
+        await ask(link, "What is the weather?")
+        async for message in link.receive():
+            if message.tool_call and message.tool_call.function_calls:
+                call = message.tool_call.function_calls[0]
+                assert (call.name, call.args) == ("get_weather", {"city": "Lisbon"})
+                result = types.FunctionResponse(
+                    id=call.id, name=call.name, response={"is": "sunny"}
+                )
+                await link.send_tool_response(function_responses=result)
+                break
+        assert text_of(await turn(link)) == 'The tool said: {"is":"sunny"}'
+
+    declared = {"name": "get_weather", "behavior": "BLOCKING"}
+    on_sdk(talk, AT_ONCE, tools=[{"function_declarations": [declared]}])
+
+
+def test_sdk_interruption() -> None:
+    """The SDK interrupts a long answer, and gets the next one."""
+
+    async def talk(link: AsyncSession, _gemini: Emulator) -> None:
+        await ask(link, "/long")
+        messages: list[types.LiveServerMessage] = []
+        async for message in link.receive():
+            if not messages:
+                await realtime(link, text="Stop")
+            messages.append(message)
+        contents = [one.server_content for one in messages if one.server_content]
+        assert any(one.interrupted for one in contents)
+        assert not any(one.generation_complete for one in contents)
+        assert text_of(await turn(link)) == "You said: Stop"
+
+    on_sdk(talk)
+
+
+def test_sdk_resumption() -> None:
+    """The SDK resumes a conversation on another link, and is refused with a stale handle."""
+
+    async def talk(link: AsyncSession, gemini: Emulator) -> None:
+        await ask(link, "My name is Ana")
+        await turn(link)
+        update = (await anext(link.receive())).session_resumption_update
+        assert update
+        assert update.resumable
+        async with session(gemini, session_resumption={"handle": update.new_handle}) as other:
+            await ask(other, "What did I say?")
+            assert text_of(await turn(other)) == "You said before: My name is Ana"
+        with pytest.raises(errors.APIError, match="session not found") as refused:
+            async with session(gemini, session_resumption={"handle": "stale"}):
+                pass
+        assert refused.value.code == 1008
+
+    on_sdk(talk, AT_ONCE, session_resumption={})
+
+
+def test_sdk_refused() -> None:
+    """The SDK reports a refused setup with the service's code and reason."""
+
+    async def run() -> None:
+        with Emulator(tls=True) as gemini:
+            with pytest.raises(errors.APIError, match="combination of response mod") as refused:
+                async with session(gemini, response_modalities=["TEXT"]):
+                    pass
+            assert refused.value.code == 1007
+
+    asyncio.run(run())

@@ -1,0 +1,84 @@
+"""The examples, run as they stand, and what a mounted gateway does for a real client."""
+
+import json
+import signal
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+import docs
+import terminal
+
+EXAMPLES = docs.ROOT / "examples"
+MOUNTS = sorted(path.name for path in EXAMPLES.glob("mount_*.py"))
+RECEIVE_S = 10.0
+
+
+@pytest.mark.parametrize("name", MOUNTS)
+def test_mounted(name: str) -> None:
+    """A client of a mounted gateway gets its answer, and is told to come back at the end."""
+    command = (sys.executable, str(EXAMPLES / name), "--emulator")
+    environment = terminal.clean_environment(PORT="0")
+    with terminal.program(*command, environment=environment) as server:
+        where = server.expect(r"//[a-z0-9.]+:(\d+)")
+        site = f"127.0.0.1:{where[1]}"
+        with terminal.arrive(f"ws://{site}/voice/api/gemini/ws") as socket:
+            socket.send('{"type":"text","text":"Hello from a mount"}')
+            frames = [json.loads(socket.recv(RECEIVE_S))]
+            while frames[-1]["type"] != "turn_complete":
+                frames.append(json.loads(socket.recv(RECEIVE_S)))
+            said = "".join(frame.get("text", "") for frame in frames)
+            assert said.strip() == "You said: Hello from a mount"
+            _visit(site, has_hello="/hello" in (EXAMPLES / name).read_text("utf-8"))
+            server.signal(signal.SIGTERM)
+            assert terminal.closed(socket) == 1012
+        assert server.status() == 0, server.printed
+    assert "Traceback" not in server.printed
+
+
+def _visit(site: str, *, has_hello: bool) -> None:
+    """Look at the pages, as a browser would."""
+    with urllib.request.urlopen(f"http://{site}/voice/") as page:
+        assert b"<html" in page.read()
+    with urllib.request.urlopen(f"http://{site}/voice/", data=bytes(300_000)) as page:
+        assert page.status == 200  # and the body that nobody wanted holds nothing up
+    with pytest.raises(urllib.error.HTTPError, match="404") as missed:
+        urllib.request.urlopen(f"http://{site}/voice/other")
+    assert missed.value.read() == b"livegate: connect a WebSocket to /api/gemini/ws\n"
+    missed.value.close()
+    if has_hello:
+        with urllib.request.urlopen(f"http://{site}/hello") as page:
+            assert b"This is " in page.read()
+
+
+def test_the_debug_server() -> None:
+    """The original's debug server runs under its own name, with the arguments of `debug`."""
+    script = str(EXAMPLES / "debug_gemini_ws.py")
+    helped = terminal.run(sys.executable, script, "--help")
+    assert "default: 8001" in helped.stdout
+    with terminal.program(sys.executable, script, "--emulator", "--port", "0") as server:
+        where = server.expect(r"ws://localhost:(\d+)/api/gemini/ws")
+        server.expect("listening")
+        with connect(f"ws://127.0.0.1:{where[1]}/api/gemini/ws", close_timeout=1) as socket:
+            socket.send('{"type":"ping","data":7}')
+            server.expect(r'client 1 > {"type": "ping", "data": 7}')
+            server.expect(r'client 1 < {"type": "pong", "data": 7}')
+        server.signal(signal.SIGINT)
+        assert server.status() == 0, server.printed
+
+
+@pytest.mark.parametrize("name", ["gemini_live_demo.html", "debug_test.html"])
+def test_pages_are_served_as_they_stand(name: str) -> None:
+    """What the gateway serves is the file in the examples."""
+    served = docs.ROOT / "runtimes" / "livegate" / "pages" / name
+    assert served.read_bytes() == (EXAMPLES / name).read_bytes()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_examples_are_short(path: Path) -> None:
+    """An example fits on a screen."""
+    assert len(path.read_text("utf-8").splitlines()) <= 40
