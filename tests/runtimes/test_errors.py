@@ -17,6 +17,7 @@ from websockets.sync.server import ServerConnection, serve
 import running
 from livegate.emulator import Emulator, Options
 from livegate.shell.settings import Settings, settings
+from livegate.shell.target import SettingsError
 
 CANARY: Final = "AIzaCanary-9f8e7d6c5b4a"
 RECEIVE_S: Final = 20.0
@@ -54,6 +55,20 @@ def scripted(act: Callable[[ServerConnection], None]) -> Generator[str, None, No
 
 
 @contextlib.contextmanager
+def _web(handler: type[http.server.BaseHTTPRequestHandler]) -> Generator[int, None, None]:
+    """A web server; yields its port."""
+    handler.log_message = lambda *_: None  # type: ignore[method-assign] # quiet
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextlib.contextmanager
 def http_only(status: int, version: str = "HTTP/1.1") -> Generator[str, None, None]:
     """A web server that upgrades nothing, and says the key to everybody."""
 
@@ -65,17 +80,8 @@ def http_only(status: int, version: str = "HTTP/1.1") -> Generator[str, None, No
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"ws://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with _web(Handler) as port:
+        yield f"ws://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
@@ -242,6 +248,56 @@ def test_hostile_frame(runtime: str, payload: bytes, code: str) -> None:
         assert _next(socket, "error")["code"] == code
         socket.send('{"type":"text","text":"hi"}')
         _next(socket, "turn_complete")
+
+
+def test_redirect(runtime: str) -> None:
+    """A redirect is not followed: the key goes nowhere but where it was meant to."""
+    seen: list[str] = []
+
+    class Elsewhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(str(self.headers))
+
+    class Redirect(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"ws://127.0.0.1:{elsewhere}/ws")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    with _web(Elsewhere) as elsewhere, _web(Redirect) as port:
+        gemini = _settings(f"ws://127.0.0.1:{port}")
+        with running.gateway(runtime, gemini) as gateway, connect(gateway.url) as socket:
+            socket.send('{"type":"text","text":"hi"}')
+            assert "did not accept a WebSocket" in _next(socket, "error")["data"]
+    assert seen == []
+
+
+def test_gemini_stops_reading(runtime: str) -> None:
+    """The gateway ends in time although a link to Gemini takes nothing in."""
+    is_over = threading.Event()
+
+    def act(socket: ServerConnection) -> None:
+        socket.recv()
+        socket.send(b'{"setupComplete":{}}')
+        is_over.wait(RECEIVE_S)
+
+    with scripted(act) as url:
+        with running.gateway(runtime, _settings(url)) as gateway, connect(gateway.url) as socket:
+            _next(socket, "system")
+            socket.send(bytes(8 * MIB))  # more than the sockets' buffers hold
+            socket.send('{"type":"ping"}')
+        is_over.set()
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "a b", "n\xe4h", "\0"])
+def test_impossible_key(key: str) -> None:
+    """What cannot be a key is refused before it is used, and not shown."""
+    with pytest.raises(SettingsError) as refused:
+        settings(key)
+    assert key not in str(refused.value)
 
 
 def test_reprs() -> None:

@@ -97,6 +97,11 @@ MOVES: Final = (
         lambda world: world.link_state in ("open", "ready"),
         lambda world, rng: world.lose_link(*rng.choice(pools.CLOSES)),
     ),
+    Move(
+        3,
+        lambda world: world.link_state == "open",
+        lambda world, _: world.lose_link(1007, "Request contains an invalid argument."),
+    ),
     Move(1, lambda world: world.link > 0, lambda world, _: world.replay_old_link()),
     Move(
         6, lambda world: world.client.size > 0, lambda world, rng: _send(world, rng, Side.CLIENT)
@@ -117,7 +122,7 @@ MOVES: Final = (
         lambda world, _: world.reach_deadline(),
     ),
     Move(1, lambda _: True, lambda world, _: world.wake_early()),
-    Move(2, lambda world: world.session.phase is Phase.REFUSED, _end),
+    Move(12, lambda world: world.session.phase is Phase.REFUSED, _end),
 )
 
 

@@ -8,7 +8,6 @@ from socket import socket
 from typing import Any, cast
 
 import hypercorn.asyncio
-from hypercorn.config import Config
 
 from livegate.asyncio.gateway import Gateway
 from livegate.shell.asgi import App, Application
@@ -39,13 +38,10 @@ async def serve(
         wrap: Puts another ASGI application around the gateway's.
     """
     gateway = Gateway(settings.target, settings.session)
-    inner, config = App(gateway, page=settings.page), hypercorn_config(sockets)
-    if wrap:
-        # Hypercorn's default: many applications read no more of a request than its head.
-        config.max_app_queue_size = Config.max_app_queue_size
+    inner = App(gateway, page=settings.page)
     await hypercorn.asyncio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
         cast("Any", wrap(inner) if wrap else inner),  # hypercorn has types of its own for ASGI
-        config,
+        hypercorn_config(sockets, is_alone=wrap is None),
         shutdown_trigger=partial(_drain_after, until or _signalled, gateway),
     )
 

@@ -14,8 +14,9 @@ from livegate.shell.asgi import Application, Receive, Scope, Send
 from livegate.shell.target import SettingsError
 
 _FRAMES: Final = logging.getLogger("livegate.frames")
-_SHOWN: Final = 200
-"""Characters of one string, or of a frame that is no JSON; the rest of most is sound."""
+_SHOWN_OF_TEXT: Final = 200
+_SHOWN_OF_MEDIA: Final = 24
+"""How many characters of a long string; one without a space in it is sound or a picture."""
 
 
 @click.command()
@@ -117,4 +118,7 @@ def _shortened(value: object) -> object:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... {len(text)} characters"
+    if len(text) <= _SHOWN_OF_TEXT:
+        return text
+    shown = text[: _SHOWN_OF_TEXT if " " in text else _SHOWN_OF_MEDIA]
+    return f"{shown}... {len(text)} characters"

@@ -5,9 +5,10 @@ ASGI is the same under trio and asyncio, so this file is shared; the `Gateway` i
 
 import importlib.resources
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from livegate.shell.sockets import ClientSocket, Closed, Message
+from livegate.shell.gateway import Gateway
+from livegate.shell.sockets import Closed, Message
 
 PATH: Final = "/api/gemini/ws"
 
@@ -15,16 +16,6 @@ Scope = MutableMapping[str, Any]  # the ASGI specification's own loose types
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class Gateway(Protocol):
-    """What both runtimes' gateways do."""
-
-    async def serve(self, client: ClientSocket) -> None:
-        """Run one client's session until it ends."""
-
-    async def drain(self) -> None:
-        """Close all sessions, and admit no more."""
 
 
 class AsgiSocket:

@@ -11,14 +11,22 @@ from hypercorn.config import Config
 _MAX_MESSAGE: Final = 64 * 1024 * 1024
 
 
-def hypercorn_config(sockets: Sequence[socket]) -> Config:
-    """Return hypercorn's settings for bound sockets, which it takes over."""
+def hypercorn_config(sockets: Sequence[socket], *, is_alone: bool) -> Config:
+    """Return hypercorn's settings for bound sockets, which it takes over.
+
+    Args:
+        sockets: Where it listens.
+        is_alone: Only our own application is served.
+    """
     config = Config()
     config.bind = [f"fd://{one.detach()}" for one in sockets]
     config.websocket_max_message_size = _MAX_MESSAGE
     # Its pings are never checked for pongs, and keep a closed connection's task until the next.
     config.websocket_ping_interval = None
-    config.max_app_queue_size = 1  # what waits there is not in our count of bytes in flight
+    if is_alone:
+        # What waits there is not in our count of bytes in flight; but other applications may not
+        # read all of a request, and then hypercorn waits for ever.
+        config.max_app_queue_size = 1
     config.keep_alive_timeout = 1.0
     config.graceful_timeout = 1.0
     config.include_server_header = False
