@@ -6,16 +6,17 @@
 import json
 from collections.abc import Generator
 from pathlib import Path
-from typing import assert_never
+from typing import assert_never, cast
 
 import pytest
+import websockets
+from websockets.sync.client import ClientConnection, connect
+
 import running
 import transcript
-import websockets
 from livegate.emulator import Emulator, Options
 from livegate.shell.settings import settings
 from transcript import Step, Transcript
-from websockets.sync.client import ClientConnection, connect
 
 FOLDER = Path(__file__).parent.parent / "conformance"
 TALES = [transcript.parse(path.stem, path.read_text()) for path in sorted(FOLDER.glob("*.txt"))]
@@ -62,12 +63,11 @@ def _play(step: Step, socket: ClientConnection, known: dict[str, str]) -> None:
                 payload = payload.replace(ours.encode(), theirs.encode())
             socket.send(payload, text=is_text)
         case transcript.ClientGets(expected=expected):
-            assert isinstance(expected, dict)
-            expected = dict(expected)
-            got = _next_frame(socket, skips_sound=expected["type"] != "audio")
-            if expected["type"] == "tool_call":
-                known[expected.pop("id")] = got["id"]  # the emulator counts all of its links
-            assert transcript.fits(expected, got), f"got {json.dumps(got)}"
+            frame = dict(cast("dict[str, str]", expected))
+            got = _next_frame(socket, skips_sound=frame["type"] != "audio")
+            if frame["type"] == "tool_call":
+                known[frame.pop("id")] = got["id"]  # the emulator counts all of its links
+            assert transcript.fits(frame, got), f"got {json.dumps(got)}"
         case transcript.ClientClosed(code=code):
             with pytest.raises(websockets.ConnectionClosed) as closed:
                 socket.recv(RECEIVE_S)
@@ -79,6 +79,6 @@ def _play(step: Step, socket: ClientConnection, known: dict[str, str]) -> None:
 
 def _next_frame(socket: ClientConnection, *, skips_sound: bool) -> dict[str, str]:
     while True:
-        frame = json.loads(socket.recv(RECEIVE_S))
+        frame: dict[str, str] = json.loads(socket.recv(RECEIVE_S))
         if not (skips_sound and frame["type"] == "audio"):
             return frame

@@ -284,11 +284,15 @@ def test_gemini_stops_reading(runtime: str) -> None:
         socket.send(b'{"setupComplete":{}}')
         is_over.wait(RECEIVE_S)
 
-    with scripted(act) as url:
-        with running.gateway(runtime, _settings(url)) as gateway, connect(gateway.url) as socket:
-            _next(socket, "system")
-            socket.send(bytes(8 * MIB))  # more than the sockets' buffers hold
-            socket.send('{"type":"ping"}')
+    with (
+        scripted(act) as url,
+        running.gateway(runtime, _settings(url)) as gateway,
+        connect(gateway.url, close_timeout=0) as socket,
+    ):
+        _next(socket, "system")
+        socket.send(bytes(8 * MIB))  # more than the sockets' buffers hold
+        gateway.stop()
+        _end(socket, 1012)
         is_over.set()
 
 

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import livegate.asyncio.relay
-import livegate.trio.relay
 import pytest
-import transcript
 import trio
 import trio.testing
+
+import livegate.asyncio.relay
+import livegate.trio.relay
+import transcript
 from livegate.asyncio import Gateway as AsyncioGateway
 from livegate.shell.target import target
 from livegate.trio import Gateway as TrioGateway

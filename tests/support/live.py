@@ -13,7 +13,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import websockets
 from websockets.sync.client import ClientConnection, connect
@@ -60,8 +60,8 @@ def shapes(told: Transcript, url: str) -> list[str]:
             if isinstance(step.action, transcript.ClientSends):
                 socket.send(step.action.payload, text=step.action.is_text)
             elif isinstance(step.action, transcript.ClientGets):
-                assert isinstance(step.action.expected, dict)
-                got += until(socket, str(step.action.expected["type"]), got)
+                expected = cast("dict[str, str]", step.action.expected)
+                got += until(socket, expected["type"], got)
     return [one for one, _ in itertools.groupby(got)]
 
 

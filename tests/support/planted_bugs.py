@@ -83,7 +83,7 @@ BUGS: Final = (
     Bug("a forgotten handle is tried for ever", "session.py", "            self._memory.forget()\n", ""),
     Bug("a lost conversation is hidden", "memory.py", "return None, Loss.ALL if had_history else Loss.NOTHING", "return None, Loss.NOTHING"),
     Bug("a handle from mid-turn counts as covering", "memory.py", "self._is_covered = self._is_covered or is_idle", "self._is_covered = True"),
-    Bug('an old link is listened to', 'session.py', 'inputs.UpstreamGone():\n                return self._is_linked and event.link == self._out.upstream_link', 'inputs.UpstreamGone():\n                return self._is_linked'),
+    Bug("an old link is listened to", "session.py", "inputs.UpstreamGone():\n                return self._is_linked and event.link == self._out.upstream_link", "inputs.UpstreamGone():\n                return self._is_linked"),
     Bug("a closed session goes on", "session.py", "        if self._phase is Phase.CLOSED:\n            return []\n", ""),
     Bug("a frame after the close", "session.py", "        self._reply(replies.error(code, sentence))\n        self._out.close_client(FATAL[code])\n", "        self._out.close_client(FATAL[code])\n        self._reply(replies.error(code, sentence))\n"),
     Bug("base64 is not checked", "frames.py", "    audio.check_base64(field, text)\n", ""),

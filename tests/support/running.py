@@ -7,9 +7,10 @@ from collections.abc import Callable, Generator
 from typing import Final
 
 import attrs
+import trio
+
 import livegate.asyncio
 import livegate.trio
-import trio
 from livegate.shell.settings import Settings
 from livegate.shell.sockets import listen
 
@@ -33,6 +34,8 @@ class Running:
     """The WebSocket's address."""
     count_tasks: Callable[[], int]
     """How many tasks its runtime has."""
+    stop: Callable[[], object]
+    """Ask it to end, as a signal would."""
 
 
 @contextlib.contextmanager
@@ -77,7 +80,8 @@ def gateway(runtime: str, settings: Settings) -> Generator[Running, None, None]:
     thread.start()
     try:
         assert is_up.wait(_START_S), "the gateway did not start"
-        yield Running(f"ws://127.0.0.1:{port}/api/gemini/ws", found[0].count_tasks)
+        url = f"ws://127.0.0.1:{port}/api/gemini/ws"
+        yield Running(url, found[0].count_tasks, found[0].stop)
     finally:
         for handles in found:
             handles.stop()

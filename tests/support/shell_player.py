@@ -79,19 +79,19 @@ class MemoryUpstream:
 
     def __init__(self, bell: Bell) -> None:
         self._bell = bell
-        self._decision: Fault | bool | None = None
+        self._decision: Fault | str = ""
         self._from_gemini: deque[bytes | Closed] = deque()
         self.got: deque[bytes] = deque()
         self.is_ended_by_gemini = False
 
-    def decide(self, decision: Fault | bool) -> None:
+    def decide(self, decision: Fault | str) -> None:
         """Open the link, or say why it cannot be opened."""
         self._decision = decision
         self._bell.ring()
 
     async def opened(self) -> None:
         """Wait for the decision."""
-        while self._decision is None:
+        while not self._decision:
             await self._bell.heard()
         if isinstance(self._decision, Fault):
             self.is_ended_by_gemini = True
@@ -181,7 +181,7 @@ class ShellPlayer:
             case transcript.GeminiDialled():
                 self._take_dial()
             case transcript.GeminiOpens():
-                self._take_dial().decide(True)  # noqa: FBT003 - the decision is yes
+                self._take_dial().decide("open")
             case transcript.GeminiUnreachable(fault=fault):
                 self._take_dial().decide(fault)
             case transcript.GeminiGets(expected=expected):
@@ -208,7 +208,7 @@ class ShellPlayer:
 
     def _oldest_unread(self) -> deque[bytes]:
         """Return what Gemini got: on the first link that has something, as one line of talk."""
-        return next((link.got for link in self._links if link.got), deque())
+        return next((link.got for link in self._links if link.got), deque[bytes]())
 
 
 def _expect(expected: object, queue: deque[bytes]) -> None:

@@ -66,8 +66,6 @@ def run(
     """
     face = options.face(runtime)
     sockets = listen(host, port)
-    for one in sockets:
-        one.listen()  # or who connects on reading the next line could be refused
     logs.set_up(log_level, gemini.target.key.value)
     _announce(gemini, runtime, host, sockets)
     settings = Settings(target=gemini.target, session=gemini.session, page=page)

@@ -58,6 +58,7 @@ class UpstreamSocket(Protocol):
 Dial = Callable[[], AbstractAsyncContextManager[UpstreamSocket]]
 """Opens a link to Gemini for as long as a block runs; raises `faults.DialError`."""
 
+_BACKLOG: Final = 512
 _LOCALHOST: Final = ("127.0.0.1", "::1")
 CLIENT_STALL_S: Final = 60
 """How long a client may take nothing in; people's programs pause longer than servers."""
@@ -86,7 +87,7 @@ def guard(opened: Options, stall_s: int) -> None:
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
-    """Return bound TCP sockets; `localhost` means 127.0.0.1 and ::1, on one port.
+    """Return listening TCP sockets; `localhost` means 127.0.0.1 and ::1, on one port.
 
     Raises:
         OSError: The address cannot be had; the text names it.
@@ -115,6 +116,7 @@ def _bound(host: str, port: int) -> socket.socket:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         guard(opened, CLIENT_STALL_S)
         opened.bind(address)
+        opened.listen(_BACKLOG)
     except BaseException:
         opened.close()
         raise
