@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / "tests" / "data"
 START_TIMEOUT_S = 20
 
 
@@ -81,12 +80,12 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def speaking_page(playwright: Playwright, chromium: str) -> Iterator[Page]:
-    """A page whose microphone says `speech-fx1.16k.wav` once.
+    """A page whose microphone says `livegate.recordings.hello` once.
 
     The recording begins at the first use of the microphone in a new browser, so each test has its
     own browser.
     """
-    wav = DATA / "speech-fx1.16k.wav"
+    wav = ROOT / "runtimes" / "livegate" / "recordings" / "hello.wav"
     launched = playwright.chromium.launch(
         executable_path=chromium,
         ignore_default_args=["--mute-audio"],

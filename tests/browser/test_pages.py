@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "gemini_live_demo.html"
 DEBUG = ROOT / "examples" / "debug_test.html"
-SPEECH = ROOT / "tests" / "data" / "speech-fx1.16k.wav"
+SPEECH = ROOT / "runtimes" / "livegate" / "recordings" / "hello.wav"
 HTML = '<img src=x onerror="window.__x=1"><script>window.__x=1</script>'
 RATE = 24_000
 CHUNK = RATE * 40 // 1000  # samples

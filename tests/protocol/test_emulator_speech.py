@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from livegate.protocol.emulator import Recording, echo_of, speech, tone_of
 from livegate.protocol.emulator.speech import Ear, Speech
 
-SPOKEN: Final = Path(__file__).parent.parent / "data" / "speech-fx1.16k.wav"
+ROOT: Final = Path(__file__).parent.parent.parent
+SPOKEN: Final = ROOT / "runtimes" / "livegate" / "recordings" / "hello.wav"
 LOUD: Final = tone_of("loud", 0.1)
 RATES: Final = (8_000, 16_000, 22_050, 48_000)
 
