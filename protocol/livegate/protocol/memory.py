@@ -23,6 +23,7 @@ class Memory:
         self._model = ""
         self._has_history = False
         self._is_covered = True
+        self._is_resuming = False
 
     @property
     def is_covered(self) -> bool:
@@ -30,9 +31,9 @@ class Memory:
         return self._is_covered
 
     @property
-    def has_handle(self) -> bool:
-        """Whether the next link resumes, or this one did."""
-        return self._handle is not None
+    def is_resuming(self) -> bool:
+        """Whether the newest link was asked to resume."""
+        return self._is_resuming
 
     def spoke(self) -> None:
         """Take note that something was said that no handle knows yet."""
@@ -49,11 +50,16 @@ class Memory:
         """Drop the handle: Gemini does not know it."""
         self._handle = None
 
-    def open(self, model: str) -> tuple[str | None, Loss]:
-        """Return the handle for a link of `model`, and what that link will not know."""
+    def handle_for(self, model: str) -> str | None:
+        """Return the handle with which a link of `model` is to be set up, if any."""
+        self._is_resuming = self._handle is not None and self._model == model
+        return self._handle if self._is_resuming else None
+
+    def accepted(self) -> Loss:
+        """Gemini accepted that setup; return what the new link does not know."""
         was_covered, self._is_covered = self._is_covered, True
-        if self._handle is not None and self._model == model:
-            return self._handle, Loss.NOTHING if was_covered else Loss.LATEST
+        if self._is_resuming:
+            return Loss.NOTHING if was_covered else Loss.LATEST
         had_history, self._has_history = self._has_history, False
         self._handle = None
-        return None, Loss.ALL if had_history else Loss.NOTHING
+        return Loss.ALL if had_history else Loss.NOTHING

@@ -58,8 +58,6 @@ class Session:
         """Links in a row on which it never did."""
         self._greeting = replies.CONNECTED
         """What the client is told at the next setupComplete, if anything."""
-        self._loss = Loss.NOTHING
-        """What Gemini has forgotten since; it is told that then, too."""
 
     # What a shell uses
 
@@ -350,9 +348,7 @@ class Session:
 
     def _send_setup(self) -> None:
         plan = self._terms.plan
-        handle, loss = self._memory.open(plan.model)
-        if self._loss is not Loss.ALL:
-            self._loss = self._loss if loss is Loss.NOTHING else loss
+        handle = self._memory.handle_for(plan.model)
         self._out.send_upstream(gemini.encode_setup(plan.setup, handle))
 
     def _set_up(self) -> None:
@@ -363,11 +359,11 @@ class Session:
         if self._greeting:
             self._reply(replies.system(self._greeting))
             self._greeting = ""
-        if self._loss is not Loss.NOTHING:
-            notice = replies.context_lost(self._loss.value)
+        loss = self._memory.accepted()
+        if loss is not Loss.NOTHING:
+            notice = replies.context_lost(loss.value)
             is_asked_for = replies.is_wanted(notice, self._terms.plan)
-            self._reply(notice if is_asked_for else replies.system(self._loss.value))
-            self._loss = Loss.NOTHING
+            self._reply(notice if is_asked_for else replies.system(loss.value))
         self._answer_configs()
         self._advance()
 
@@ -414,7 +410,7 @@ class Session:
     def _upstream_gone(self, code: int, reason: str) -> None:
         is_set_up = self._phase in (Phase.LIVE, Phase.HANDOVER)
         verdict = verdicts.judge(
-            code, reason, is_set_up=is_set_up, is_resuming=self._memory.has_handle
+            code, reason, is_set_up=is_set_up, is_resuming=self._memory.is_resuming
         )
         event = Event.UPSTREAM_LOST if is_set_up else Event.UPSTREAM_FAILED
         self._out.log(event, code=code, reason=reason)
