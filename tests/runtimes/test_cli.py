@@ -17,6 +17,7 @@ from websockets.sync.client import connect
 import running
 import terminal
 from livegate.cli import main
+from livegate.cli.serve import exposure
 from livegate.emulator import Emulator, Options, tone_of
 from livegate.protocol import __version__
 from livegate.recordings import hello, wav
@@ -63,6 +64,22 @@ def test_main_help_is_whole(runner: CliRunner) -> None:
     helped = runner.invoke(main, ["--help"]).output
     assert all(f"  {name} " in helped for name in COMMANDS)
     assert "..." not in helped.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_exposed"),
+    [
+        ("127.0.0.1", False),
+        ("127.9.9.9", False),
+        ("::1", False),
+        ("0.0.0.0", True),  # noqa: S104 - nothing is bound
+        ("::", True),
+        ("192.0.2.1", True),
+    ],
+)
+def test_exposure(address: str, *, is_exposed: bool) -> None:
+    """Serve warns where others can reach it, since this version lets everybody in."""
+    assert bool(exposure(address)) is is_exposed
 
 
 @pytest.mark.parametrize("runtime", running.RUNTIMES)

@@ -1,6 +1,7 @@
 """`livegate serve`: the gateway, for as long as it is wanted."""
 
 import asyncio
+import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from socket import socket
@@ -91,3 +92,11 @@ def _announce(gemini: options.Gemini, runtime: str, host: str, sockets: Sequence
     ):
         click.echo(f"  {title:<10} {text}", err=True)
     click.echo(f"livegate is listening, on {runtime}", err=True)
+    click.echo(exposure(sockets[0].getsockname()[0]), err=True, nl=False)
+
+
+def exposure(address: str) -> str:
+    """Return a warning where others than this machine's own programs can connect."""
+    if ipaddress.ip_address(address).is_loopback:
+        return ""
+    return "warning: whoever reaches this address uses your API key; see the README, on trust\n"
