@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Generator
+from socket import SHUT_RDWR
 from typing import Final
 
 import attrs
@@ -112,7 +113,7 @@ def garbage(socket: ServerConnection) -> None:
 def hanging_up(socket: ServerConnection) -> None:
     """Cut the connection without a word."""
     socket.recv()
-    socket.socket.close()
+    socket.socket.shutdown(SHUT_RDWR)
 
 
 @attrs.frozen
