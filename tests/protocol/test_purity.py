@@ -73,8 +73,8 @@ def test_core_imports_no_runtime() -> None:
 def test_fresh_interpreter() -> None:
     """Importing the core loads no network, no event loop and no SDK."""
     code = (
-        "import sys, livegate.protocol as p; "
-        "print(*sorted(sys.modules.keys() & "
+        "import sys; before = set(sys.modules); import livegate.protocol; "
+        "print(*sorted((sys.modules.keys() - before) & "
         "{'asyncio', 'trio', 'socket', 'ssl', 'google', 'pydantic', 'websockets', 'hypothesis'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)  # noqa: S603 - our own interpreter
