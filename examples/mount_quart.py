@@ -1,34 +1,35 @@
-"""The gateway beside a Quart application.
+"""The gateway beside a Quart application, told apart by the beginning of the path.
 
 Run it: python examples/mount_quart.py --emulator (or with GEMINI_API_KEY set, without).
-Quart mounts nothing itself: hypercorn's dispatcher does, by the beginning of the path.
 """
 
 import asyncio
 import os
 import sys
-from typing import Any
+from typing import cast
 
-from hypercorn.middleware import DispatcherMiddleware
 from quart import Quart
 
 from livegate.asyncio import App, serve
 from livegate.emulator import Emulator
+from livegate.shell.asgi import Application, Receive, Scope, Send
 from livegate.shell.settings import settings
 from livegate.shell.sockets import listen
 
 site = Quart(__name__)
+site.get("/hello")(lambda: "This is the application.")
 
 
-@site.get("/hello")
-async def hello() -> str:
-    """Answer a browser."""
-    return "This is the application."
+def mounted(gateway: App) -> Application:
+    """Return both: Quart mounts nothing itself, and has types of its own for ASGI."""
 
+    async def both(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("path", "").startswith("/voice/"):
+            await gateway({**scope, "root_path": "/voice"}, receive, send)
+        else:
+            await cast("Application", site)(scope, receive, send)
 
-def mounted(gateway: App) -> Any:
-    """Return both, told apart by path (hypercorn and Quart have types of their own for ASGI)."""
-    return DispatcherMiddleware({"/voice": gateway, "": site})  # type: ignore[dict-item]
+    return both
 
 
 with Emulator() as gemini:
