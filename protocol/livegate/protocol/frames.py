@@ -293,7 +293,7 @@ def _raw_string(field: str, raw: bytes) -> bytes:
 def _read_tool_response(wire: _Wire, _payload: bytes, limits: Limits) -> ToolResponse:
     field = "tool_response.data"
     raw = bytes(wire.data)
-    _check_free(field, raw, limits)
+    _free_json(field, raw, limits)  # for its bounds; the types are checked next
     data = _typed(field, _responses, raw)
     responses = [data] if isinstance(data, _ResponseData) else data
     if not responses:
@@ -362,11 +362,6 @@ def _typed(field: str, decoder: msgspec.json.Decoder[_T], raw: bytes) -> _T:
         return decoder.decode(raw)
     except _json.MALFORMED as error:
         raise RemoteProtocolError(ErrorCode.BAD_FRAME, f"{field}: {error}") from None
-
-
-def _check_free(field: str, raw: bytes, limits: Limits) -> None:
-    """Raise if JSON that has no schema is too large or nests too deep."""
-    _free_json(field, raw, limits)
 
 
 def _free_json(field: str, raw: bytes, limits: Limits) -> object:

@@ -23,8 +23,6 @@ class Limits:
     """The largest `ping.data`."""
     pending_calls: int = 128
     """Tool calls that wait for an answer; Gemini's are few, but they are not ours to count."""
-    reason_bytes: int = 123
-    """RFC 6455 section 5.5: a control frame holds 125 bytes, two of them the close code."""
     upstream_chunk_chars: int = 64 * KIB
     """Base64 characters of audio in one message to Gemini, a multiple of 8 (three samples), so
     that a whole recording goes out in pieces of 1.5 s without being decoded."""
