@@ -201,6 +201,8 @@ SETUPS: Final[list[tuple[object, Refusal]]] = [
     (setup(generationConfig={"top-p": 1}), unknown("top-p", "setup.generation_config")),
     (equipped({"functions": []}), unknown("functions", "setup.tools[0]")),
     ({"set_up": {}}, unknown("set_up")),
+    ({"a`b": {}}, unknown("a`b")),
+    ({"setup": {"a_b` - at `$.c": 1}}, INVALID),
     (setup(labels={"any_thing": "goes"}), None),
     (setup(generation_config={"temperature": 1}, generationConfig={}), INVALID),
     # Shapes

@@ -221,6 +221,35 @@ def test_other_sound_is_not_recognised(pcm: bytes) -> None:
     assert not KNOWN.is_heard_in(Speech(pcm, 16_000))
 
 
+def compressed(pcm: bytes) -> bytes:
+    """Return sound as a microphone's gain control makes it: quiet parts louder, loud ones cut."""
+    found = (math.copysign(min(12_000, 8 * abs(one) ** 0.8), one) for one in speech.samples(pcm))
+    return b"".join(round(one).to_bytes(2, "little", signed=True) for one in found)
+
+
+def test_gain_control() -> None:
+    """A recording is recognised when gain control has flattened it."""
+    flat = Speech(compressed(KNOWN.pcm), 16_000)
+    assert KNOWN.likeness(flat) < 0.95
+    assert KNOWN.is_heard_in(flat)
+
+
+def test_likest_recording() -> None:
+    """Of several recordings that are alike, the likest is what was heard."""
+    other = Recording("Something like it", compressed(KNOWN.pcm))
+    heard = Speech(KNOWN.pcm, 16_000)
+    assert other.is_heard_in(heard)
+    for known in ([other, KNOWN], [KNOWN, other]):
+        assert speech.transcript_of(heard, known) == "What was said"
+
+
+@pytest.mark.parametrize("known", [(), (KNOWN,)])
+def test_unknown_speech(known: tuple[Recording, ...]) -> None:
+    """Speech that is no recording is transcribed as its duration."""
+    heard = Speech(noise(1.5, 1), 16_000)
+    assert speech.transcript_of(heard, known) == "[speech 1.5 s]"
+
+
 @pytest.mark.parametrize("pcm", [b"", LOUD[:960], bytes(3200)])
 def test_recording_of_nothing(pcm: bytes) -> None:
     """A recording without any rise and fall is never recognised."""

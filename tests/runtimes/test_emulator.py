@@ -26,6 +26,7 @@ from livegate.protocol.emulator import Service
 from livegate.shell.sockets import listen
 
 PATH: Final = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+EPHEMERAL: Final = f"{PATH.replace('v1beta', 'v1alpha')}Constrained"
 MODEL: Final = "gemini-3.8-live"
 SETUP: Final[dict[str, dict[str, object]]] = {
     "setup": {"model": f"models/{MODEL}", "outputAudioTranscription": {}}
@@ -34,12 +35,21 @@ AT_ONCE: Final = Options(pace=0.0)
 
 
 def dial(gemini: Emulator, path: str = f"{PATH}?key=abc", **headers: str) -> ClientConnection:
-    """Open a link, as a plain program does."""
+    """Open a link, as a plain program does; not by TLS: see `talk_to`."""
+    return connect(gemini.url + path, proxy=None, additional_headers=headers, max_size=None)
+
+
+def talk_to(gemini: Emulator, **options: Any) -> websockets.connect:
+    """Open a link on asyncio.
+
+    With TLS this is the only way: a blocking client reads and writes on two threads, which may
+    hang or crash Python's ssl (python/cpython#151508).
+    """
     trusted = None
     if gemini.ca_file is not None:
         trusted = ssl.create_default_context(cafile=str(gemini.ca_file))
-    return connect(
-        gemini.url + path, ssl=trusted, proxy=None, additional_headers=headers, max_size=None
+    return websockets.connect(
+        f"{gemini.url}{PATH}?key=abc", ssl=trusted, proxy=None, max_size=None, **options
     )
 
 
@@ -77,18 +87,16 @@ def end_of(link: ClientConnection) -> websockets.ConnectionClosed:
 # Sockets
 
 
-@pytest.mark.parametrize("tls", [False, True])
-def test_plain_program(*, tls: bool) -> None:
-    """A plain program talks to the emulator, with and without TLS, and looks at its record."""
-    with Emulator(options=AT_ONCE, tls=tls) as gemini:
-        assert gemini.url.startswith("wss://localhost:" if tls else "ws://localhost:")
-        assert (gemini.ca_file is not None) is tls
+def test_plain_program() -> None:
+    """A plain program talks to the emulator, and looks at its record."""
+    with Emulator(options=AT_ONCE) as gemini:
+        assert gemini.url.startswith("ws://localhost:")
+        assert gemini.ca_file is None
         with dial(gemini) as link:
             assert converse(link, "Hello") == "You said: Hello"
             assert gemini.service.links_open == 1
         gemini.wait_until(nobody_is_there)
         assert gemini.service.received[0].setup == SETUP["setup"]
-    assert gemini.ca_file is None or not gemini.ca_file.exists()
 
 
 def test_frames_are_binary() -> None:
@@ -108,17 +116,20 @@ async def test_trio() -> None:
         await trio.to_thread.run_sync(gemini.wait_until, nobody_is_there)
 
 
-def test_asyncio() -> None:
-    """A program on asyncio talks to the emulator."""
+@pytest.mark.parametrize("tls", [False, True])
+def test_asyncio(*, tls: bool) -> None:
+    """A program on asyncio talks to the emulator, with and without TLS."""
 
     async def talk(gemini: Emulator) -> None:
-        url = gemini.url + f"{PATH}?key=abc"
-        async with websockets.connect(url, proxy=None) as link:
+        async with talk_to(gemini) as link:
             await link.send(json.dumps(SETUP))
             assert json.loads(await link.recv()) == {"setupComplete": {}}
 
-    with Emulator() as gemini:
+    with Emulator(tls=tls) as gemini:
+        assert gemini.url.startswith("wss://localhost:" if tls else "ws://localhost:")
+        assert (gemini.ca_file is not None) is tls
         asyncio.run(talk(gemini))
+    assert gemini.ca_file is None or not gemini.ca_file.exists()
 
 
 @pytest.mark.parametrize("path", ["/", "/ws", f"{PATH}/x?key=abc", PATH.replace("v1beta", "v9")])
@@ -140,6 +151,9 @@ def test_other_paths(path: str) -> None:
         (f"{PATH}?key=good", {}, True),
         (f"/{PATH}?alt=ws&key=good", {}, True),
         (f"/proxy/{PATH}", {"x-goog-api-key": "good"}, True),
+        (f"{EPHEMERAL}?access_token=good", {}, True),
+        (EPHEMERAL, {"Authorization": "Token good"}, True),
+        (EPHEMERAL, {"Authorization": "Basic good"}, False),
         (f"{PATH}?key=bad", {}, False),
         (f"{PATH}?key=good", {"x-goog-api-key": "bad"}, False),
         (PATH, {}, False),
@@ -184,6 +198,22 @@ def test_big_message() -> None:
         assert converse(link, "x" * 900_000) == "You said: " + "x" * 900_000
         link.send(asked("/big"))
         assert max(len(link.recv()) for _ in range(3)) > 2_000_000
+
+
+def test_client_that_does_not_read() -> None:
+    """A client that reads nothing is still heard, however much waits for it."""
+
+    async def talk(gemini: Emulator) -> None:
+        async with talk_to(gemini, max_queue=1, close_timeout=0) as link:
+            await link.send(json.dumps(SETUP))
+            for _ in range(8):
+                await link.send(asked("/big"))
+            gemini.wait_until(
+                lambda service: [len(one.messages) for one in service.received] == [8]
+            )
+
+    with Emulator(options=AT_ONCE) as gemini:
+        asyncio.run(talk(gemini))
 
 
 def test_turn_complete_on_time() -> None:
@@ -251,18 +281,25 @@ def test_host(host: str) -> None:
 def test_ends_quickly(*, tls: bool) -> None:
     """The emulator ends at once with links open, busy and silent before their handshake."""
     gemini = Emulator(tls=tls)
-    with contextlib.ExitStack() as links:
-        with gemini:
-            port = int(gemini.url.rpartition(":")[2])
-            links.enter_context(socket.create_connection(("127.0.0.1", port)))
-            idle, busy = (links.enter_context(dial(gemini)) for _ in range(2))
-            busy.send(json.dumps(SETUP))
-            busy.send(asked("/long"))
-            gemini.wait_until(lambda service: service.links_open == 2)
-            begun = time.monotonic()
-        assert time.monotonic() - begun < 2.0
-        assert gemini.service.links_open == 0
-        assert [end_of(link).rcvd for link in (idle, busy)] == [None, None]
+
+    async def talk() -> None:
+        async with contextlib.AsyncExitStack() as links:
+            with gemini:
+                port = int(gemini.url.rpartition(":")[2])
+                links.enter_context(socket.create_connection(("127.0.0.1", port)))
+                idle = await links.enter_async_context(talk_to(gemini, max_queue=None))
+                busy = await links.enter_async_context(talk_to(gemini, max_queue=None))
+                await busy.send(json.dumps(SETUP))
+                await busy.send(asked("/long"))
+                gemini.wait_until(lambda service: service.links_open == 2)
+                begun = time.monotonic()
+            assert time.monotonic() - begun < 2.0
+            assert gemini.service.links_open == 0
+            for link in (idle, busy):
+                await link.wait_closed()
+                assert link.close_code == 1006
+
+    asyncio.run(talk())
 
 
 # The official SDK, unmodified

@@ -44,6 +44,8 @@ from livegate.shell.target import KEY_HEADER
 _QUIET: Final = logging.getLogger("livegate.emulator")
 _QUIET.setLevel(logging.ERROR)
 _MAX_BYTES: Final = 32 * 1024 * 1024
+_UNSENT_BYTES: Final = 64 * 1024 * 1024
+"""Until so much waits for a client that does not read, it is still listened to."""
 _CLOSE_S: Final = 0.5
 _LOOK_S: Final = 0.01
 
@@ -173,6 +175,7 @@ class Emulator:
                 ping_interval=None,
                 close_timeout=_CLOSE_S,
                 max_size=_MAX_BYTES,
+                write_limit=_UNSENT_BYTES,
             )
             for one in sockets
         ]
@@ -210,8 +213,15 @@ class Emulator:
 
 def _hello(request: Request) -> Hello:
     query = parse_qs(urlsplit(request.path).query)
-    key = request.headers.get(KEY_HEADER) or (query.get("key") or [""])[0]
-    return Hello(path=request.path, key=key)
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    given = [
+        request.headers.get(KEY_HEADER, ""),
+        *query.get("key", ()),
+        # Ephemeral tokens: the SDK's way, and the one of browsers.
+        token if scheme == "Token" else "",
+        *query.get("access_token", ()),
+    ]
+    return Hello(path=request.path, key=next(filter(None, given), ""))
 
 
 async def _next_event(connection: ServerConnection, deadline: float | None) -> Event:

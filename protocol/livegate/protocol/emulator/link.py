@@ -12,7 +12,7 @@ from livegate.protocol import _json
 from livegate.protocol.emulator import answers, checks, wire
 from livegate.protocol.emulator.answers import GO_AWAY_S, Asked, Beat
 from livegate.protocol.emulator.service import Hello, Record, Service
-from livegate.protocol.emulator.speech import MAX_SPEECH_S, Ear, Speech
+from livegate.protocol.emulator.speech import MAX_SPEECH_S, Ear, Speech, transcript_of
 from livegate.protocol.emulator.wire import RefusalError
 from livegate.protocol.profiles import Profile, Thinking, profile_of
 
@@ -301,8 +301,7 @@ class Link:
 
     def _speech_ended(self, heard: Speech) -> None:
         self._interrupt_by_activity()
-        known = (one.text for one in self._options.recordings if one.is_heard_in(heard))
-        text = next(known, f"[speech {heard.seconds:.1f} s]")
+        text = transcript_of(heard, self._options.recordings)
         if self._settings.input_audio_transcription is not None:
             self._send(answers.content(inputTranscription={"text": text}))
         self._prompt_tokens += round(heard.seconds * _TOKENS_PER_S)

@@ -281,7 +281,8 @@ def read(payload: bytes) -> tuple[ClientMessage, dict[str, object]]:
 def _refusal(error: str, spelled: dict[str, str]) -> RefusalError:
     """Return what the service says of a message of the wrong shape."""
     unknown = _UNKNOWN.fullmatch(error)
-    if unknown is None:
+    # A name that looks like the end of msgspec's sentence is not told from its place.
+    if unknown is None or unknown["name"] not in spelled:
         return invalid()
     name = spelled[unknown["name"]]
     # The service names the place in snake_case: setup.generation_config, setup.tools[0].
