@@ -2,12 +2,12 @@
 
 import pytest
 
-import transcript
+import transcripts
 from core_player import CorePlayer
-from transcript import Transcript
+from livegate.protocol.transcript import Transcript
 
 
-@pytest.mark.parametrize("told", transcript.load(), ids=lambda told: told.name)
+@pytest.mark.parametrize("told", transcripts.load(), ids=lambda told: told.name)
 def test_transcript(told: Transcript) -> None:
     """The core does what the transcript says, and nothing else."""
     CorePlayer(told).play()

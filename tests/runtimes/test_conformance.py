@@ -13,10 +13,10 @@ import websockets
 from websockets.sync.client import ClientConnection, connect
 
 import running
-import transcript
 from livegate.emulator import Emulator, Options
+from livegate.protocol import transcript
+from livegate.protocol.transcript import Step, Transcript
 from livegate.shell.settings import settings
-from transcript import Step, Transcript
 
 FOLDER = Path(__file__).parent.parent / "conformance"
 TALES = [transcript.parse(path.stem, path.read_text()) for path in sorted(FOLDER.glob("*.txt"))]

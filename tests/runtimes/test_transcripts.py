@@ -10,15 +10,15 @@ import trio.testing
 
 import livegate.asyncio.relay
 import livegate.trio.relay
-import transcript
+import transcripts
 from livegate.asyncio import Gateway as AsyncioGateway
+from livegate.protocol.transcript import Transcript
 from livegate.shell.target import target
 from livegate.trio import Gateway as TrioGateway
 from shell_player import Runtime, ShellPlayer
-from transcript import Transcript
 from virtual_loop import VirtualLoop, raise_unhandled
 
-TRANSCRIPTS = transcript.load()
+TRANSCRIPTS = transcripts.load()
 NOWHERE = target("ws://192.0.2.1", "canary")
 
 

@@ -4,10 +4,9 @@ import json
 from collections import deque
 from typing import assert_never
 
-import transcript
-from livegate.protocol import Session, commands, inputs
+from livegate.protocol import Session, commands, inputs, transcript
 from livegate.protocol.inputs import Side
-from transcript import Step, Transcript
+from livegate.protocol.transcript import Step, Transcript
 
 
 class CorePlayer:

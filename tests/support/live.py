@@ -19,10 +19,10 @@ import websockets
 from websockets.sync.client import ClientConnection, connect
 
 import running
-import transcript
 from livegate.emulator import Emulator, Options
+from livegate.protocol import transcript
+from livegate.protocol.transcript import Transcript
 from livegate.shell.settings import settings
-from transcript import Transcript
 
 FOLDER: Final = Path(__file__).parent.parent / "conformance"
 MAX_TURNS: Final = 20

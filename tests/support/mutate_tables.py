@@ -26,7 +26,7 @@ from typing import Final, cast
 import attrs
 import pytest
 
-import transcript
+import transcripts
 from core_player import CorePlayer
 from livegate.protocol import (
     audio,
@@ -55,7 +55,7 @@ SUBSET: Final = tuple(
         "machine",
     )
 )
-_TRANSCRIPTS: Final = transcript.load()
+_TRANSCRIPTS: Final = transcripts.load()
 # In HANDOVER a config is at the head of the line, so that a lost link is followed by another at
 # once: by way of UNLINKED, of REFUSED, or straight away.
 EQUIVALENT: Final = frozenset(

@@ -11,12 +11,12 @@ from typing import Protocol, assert_never
 
 import attrs
 
-import transcript
+from livegate.protocol import transcript
 from livegate.protocol.inputs import Fault
+from livegate.protocol.transcript import Step, Transcript
 from livegate.shell.faults import DialError
 from livegate.shell.pump import Bell
 from livegate.shell.sockets import ClientSocket, Closed, Message
-from transcript import Step, Transcript
 
 
 class Gateway(Protocol):

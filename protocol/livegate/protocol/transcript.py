@@ -1,4 +1,4 @@
-"""Conversations as text: `tests/transcripts/*.txt`, one per file, to be read aloud.
+"""Conversations as text, to be read aloud and to be played: `tests/transcripts/*.txt`.
 
 One line is one step; an empty line or one that begins with `#` means nothing, but the first
 `#` line is the title. What a peer does is told, what the gateway does is expected:
@@ -7,6 +7,7 @@ One line is one step; an empty line or one that begins with `#` means nothing, b
     client opens                      the client's WebSocket is accepted
     client> {"type": ...}             it sends a text frame: the rest of the line, JSON or not
     client> bytes 0000ffff            it sends a binary frame
+    client> text 22fe                 it sends a text frame that is no printable UTF-8
     client< {"type": ...}             the next frame that it gets has at least these values
     client< nothing                   it has got no other frame
     client leaves 1001                it closes its WebSocket
@@ -17,6 +18,7 @@ One line is one step; an empty line or one that begins with `#` means nothing, b
     gemini< {"setup": ...}            the next message that Gemini gets has at least these values
     gemini< nothing                   it has got no other message, and was not dialled again
     gemini> {"setupComplete": {}}     Gemini sends a message: the rest of the line, JSON or not
+    gemini> bytes 22fe                the same, for what is no printable UTF-8
     gemini closes 1011 some reason    Gemini ends the link
     gemini closed                     the gateway has ended the link, or given up dialling it
     wait 0.3                          so many seconds pass
@@ -29,15 +31,12 @@ Whatever the gateway did that no line expects makes the transcript fail at its e
 import json
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias, assert_never
 
 import attrs
 
-from livegate.protocol import Limits, SessionOptions
+from livegate.protocol import Limits, SessionOptions, _json
 from livegate.protocol.inputs import Fault
-
-FOLDER: Final = Path(__file__).parent.parent / "transcripts"
 
 
 @attrs.frozen
@@ -174,7 +173,15 @@ def _expected(rest: str) -> object:
 def _frame(rest: str) -> ClientSends:
     if rest.startswith("bytes "):
         return ClientSends(bytes.fromhex(rest[6:]), is_text=False)
+    if rest.startswith("text "):
+        return ClientSends(bytes.fromhex(rest[5:]), is_text=True)
     return ClientSends(rest.encode(), is_text=True)
+
+
+def _message(rest: str) -> GeminiSends:
+    if rest.startswith("bytes "):
+        return GeminiSends(bytes.fromhex(rest[6:]))
+    return GeminiSends(rest.encode())
 
 
 def _closes(rest: str) -> GeminiCloses:
@@ -192,7 +199,7 @@ _FORMS: Final[Mapping[str, Callable[[str], Action]]] = {
     "gemini opens": lambda _: GeminiOpens(),
     "gemini unreachable": lambda rest: GeminiUnreachable(Fault[rest.upper()]),
     "gemini<": lambda rest: GeminiGets(_expected(rest)),
-    "gemini>": lambda rest: GeminiSends(rest.encode()),
+    "gemini>": _message,
     "gemini closes": _closes,
     "gemini closed": lambda _: GeminiClosed(),
     "wait": lambda rest: TimePasses(float(rest)),
@@ -226,21 +233,66 @@ def parse(name: str, text: str) -> Transcript:
     return Transcript(name, title, options, tuple(steps))
 
 
-def load() -> list[Transcript]:
-    """Return all transcripts, by name."""
-    return [parse(path.stem, path.read_text()) for path in sorted(FOLDER.glob("*.txt"))]
+def line_of(action: Action) -> str:
+    """Return the line that `parse` reads as this action."""
+    match action:
+        case ClientSends(payload=payload, is_text=True) if _is_line(payload):
+            return f"client> {payload.decode()}"
+        case ClientSends(payload=payload, is_text=True):
+            return f"client> text {payload.hex()}"
+        case ClientSends(payload=payload):
+            return f"client> bytes {payload.hex()}"
+        case ClientGets(expected=expected):
+            return f"client< {_written(expected)}"
+        case ClientLeaves(code=code):
+            return f"client leaves {code}"
+        case ClientClosed(code=code):
+            return f"client closed {code}"
+        case GeminiUnreachable(fault=fault):
+            return f"gemini unreachable {fault.name.lower()}"
+        case GeminiGets(expected=expected):
+            return f"gemini< {_written(expected)}"
+        case GeminiSends(payload=payload) if _is_line(payload):
+            return f"gemini> {payload.decode()}"
+        case GeminiSends(payload=payload):
+            return f"gemini> bytes {payload.hex()}"
+        case GeminiCloses(code=code, reason=reason):
+            return " ".join(["gemini closes", str(code), *reason.split()])
+        case TimePasses(seconds=seconds):
+            return f"wait {seconds!r}"
+        case ClientOpens():
+            return "client opens"
+        case GeminiDialled():
+            return "gemini dialled"
+        case GeminiOpens():
+            return "gemini opens"
+        case GeminiClosed():
+            return "gemini closed"
+        case ShutsDown():
+            return "shutdown"
+        case _:
+            assert_never(action)
+
+
+def _is_line(payload: bytes) -> bool:
+    """Whether a payload can stand in a line as it is, and be read as itself."""
+    try:
+        text = payload.decode()
+    except UnicodeError:
+        return False
+    return text.isprintable() and not text.startswith(("bytes ", "text "))
+
+
+def _written(expected: object) -> str:
+    return "nothing" if expected is None else json.dumps(expected, ensure_ascii=False)
 
 
 def fits(expected: object, got: object) -> bool:
     """Whether `got` has at least what is expected."""
     if type(expected) is not type(got):
         return False
-    if isinstance(expected, dict):
-        values = cast("dict[str, object]", got)
-        wanted = cast("dict[str, object]", expected)
-        return all(key in values and fits(value, values[key]) for key, value in wanted.items())
-    if isinstance(expected, list):
-        items = cast("list[object]", got)
-        pattern = cast("list[object]", expected)
-        return len(pattern) == len(items) and all(map(fits, pattern, items))
+    if _json.is_object(expected) and _json.is_object(got):
+        return all(key in got and fits(value, got[key]) for key, value in expected.items())
+    if _json.is_array(expected) and _json.is_array(got):
+        return len(expected) == len(got) and all(map(fits, expected, got))
     return expected == got
