@@ -31,7 +31,7 @@ Whatever the gateway did that no line expects makes the transcript fail at its e
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -189,23 +189,25 @@ def _closes(rest: str) -> GeminiCloses:
     return GeminiCloses(int(code), reason)
 
 
+_BARE: Final[Mapping[str, Action]] = {
+    "client opens": ClientOpens(),
+    "gemini dialled": GeminiDialled(),
+    "gemini opens": GeminiOpens(),
+    "gemini closed": GeminiClosed(),
+    "shutdown": ShutsDown(),
+}
 _FORMS: Final[Mapping[str, Callable[[str], Action]]] = {
-    "client opens": lambda _: ClientOpens(),
     "client>": _frame,
     "client<": lambda rest: ClientGets(_expected(rest)),
     "client leaves": lambda rest: ClientLeaves(int(rest)),
     "client closed": lambda rest: ClientClosed(int(rest)),
-    "gemini dialled": lambda _: GeminiDialled(),
-    "gemini opens": lambda _: GeminiOpens(),
     "gemini unreachable": lambda rest: GeminiUnreachable(Fault[rest.upper()]),
     "gemini<": lambda rest: GeminiGets(_expected(rest)),
     "gemini>": _message,
     "gemini closes": _closes,
-    "gemini closed": lambda _: GeminiClosed(),
     "wait": lambda rest: TimePasses(float(rest)),
-    "shutdown": lambda _: ShutsDown(),
 }
-_NAMES: Final = "|".join(re.escape(form) for form in sorted(_FORMS, reverse=True))
+_NAMES: Final = "|".join(re.escape(form) for form in sorted((*_BARE, *_FORMS), reverse=True))
 _FORM: Final = re.compile(rf"({_NAMES})(?: (.*))?")
 
 
@@ -229,7 +231,8 @@ def parse(name: str, text: str) -> Transcript:
             found = _FORM.fullmatch(line)
             if found is None:
                 raise ValueError(f"{name}, line {number}: {line}")
-            steps.append(Step(number, line, _FORMS[found.group(1)](found.group(2) or "")))
+            words, rest = found.group(1), found.group(2) or ""
+            steps.append(Step(number, line, _BARE.get(words) or _FORMS[words](rest)))
     return Transcript(name, title, options, tuple(steps))
 
 
@@ -260,18 +263,8 @@ def line_of(action: Action) -> str:
             return " ".join(["gemini closes", str(code), *reason.split()])
         case TimePasses(seconds=seconds):
             return f"wait {seconds!r}"
-        case ClientOpens():
-            return "client opens"
-        case GeminiDialled():
-            return "gemini dialled"
-        case GeminiOpens():
-            return "gemini opens"
-        case GeminiClosed():
-            return "gemini closed"
-        case ShutsDown():
-            return "shutdown"
         case _:
-            assert_never(action)
+            return next(words for words, bare in _BARE.items() if bare == action)
 
 
 def _is_line(payload: bytes) -> bool:
