@@ -3,11 +3,12 @@
 import pytest
 
 import transcripts
-from core_player import CorePlayer
+from livegate.protocol.testing.play import play
+from livegate.protocol.testing.systems import CoreSystem
 from livegate.protocol.transcript import Transcript
 
 
 @pytest.mark.parametrize("told", transcripts.load(), ids=lambda told: told.name)
 def test_transcript(told: Transcript) -> None:
     """The core does what the transcript says, and nothing else."""
-    CorePlayer(told).play()
+    play(told, CoreSystem(told.options))

@@ -27,7 +27,6 @@ import attrs
 import pytest
 
 import transcripts
-from core_player import CorePlayer
 from livegate.protocol import (
     audio,
     commands,
@@ -40,6 +39,8 @@ from livegate.protocol import (
     states,
     verdicts,
 )
+from livegate.protocol.testing.play import play
+from livegate.protocol.testing.systems import CoreSystem
 
 TESTS: Final = Path(__file__).parent.parent / "protocol"
 SUBSET: Final = tuple(
@@ -220,7 +221,7 @@ def _is_noticed() -> bool:
     """Whether the transcripts or the tests fail; asked in a process of its own."""
     try:
         for told in _TRANSCRIPTS:
-            CorePlayer(told).play()
+            play(told, CoreSystem(told.options))
     except Exception:  # noqa: BLE001 - a mutant may break anything
         return True
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123

@@ -6,12 +6,14 @@
 Each bug is a plausible slip: a line that is missing, or does nearly the right thing.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -39,8 +41,11 @@ class Bug:
     file: str
     old: str
     new: str
+    unseen: str = ""
+    """Why a client and Gemini cannot see it, if they cannot."""
 
 
+_FAST: Final = "sockets as fast as can be have nothing queued"
 BUGS: Final = (
     Bug("content is given twice", "session.py", "self._deliver(item)\n", "self._deliver(item)\n                self._deliver(item)\n"),
     Bug("content is lost when a link opens", "session.py", "        self._answer_configs()\n        self._advance()\n\n    def _answer", "        self._answer_configs()\n        self._line.drop_content()\n        self._advance()\n\n    def _answer"),
@@ -50,7 +55,7 @@ BUGS: Final = (
     Bug("stale sound after an interruption", "turns.py", "if self._is_muted or not plan.wants_sound:", "if not plan.wants_sound:"),
     Bug("stale text after an interruption", "turns.py", "return [] if self._is_muted else [reply]", "return [reply]"),
     Bug("the mute outlives its turn", "turns.py", "return self._muted == self.number", "return 0 < self._muted <= self.number"),
-    Bug("queued sound is not dropped", "session.py", "        self._out.drop_sound(turn)\n", ""),
+    Bug("queued sound is not dropped", "session.py", "        self._out.drop_sound(turn)\n", "", _FAST),
     Bug("sound is sent without its turn", "outbox.py", "turn=reply.turn", "turn=0"),
     Bug("an interruption is told for the next turn", "turns.py", "return self.completed\n        return self.hush()", "return self.number\n        return self.hush()"),
     Bug("the old link stays open at a hand-over", "session.py", "        self._hang_up()\n        self._absorb()\n", "        self._absorb()\n"),
@@ -103,14 +108,15 @@ BUGS: Final = (
     Bug("a result for no call goes to Gemini", "turns.py", "if one.id not in self._calls:", "if False:"),
     Bug("a continued result closes its call", "turns.py", "if not one.will_continue:", "if True:"),
     Bug("lost calls are not cancelled", "turns.py", "            found.append(replies.tool_call_cancelled(list(self._calls)))\n", ""),
-    Bug("two ends of one activity", "speech.py", "            case frames.ActivityEnd():\n                self.forget()\n", ""),
+    Bug("two ends of one activity", "speech.py", "            case frames.ActivityEnd() if may_pause:\n                self.forget()\n", ""),
     Bug("a greeting with every link", "session.py", '            self._greeting = ""\n', ""),
     Bug("a fatal error is said to be retryable", "replies.py", "retryable=code in RETRYABLE", "retryable=code not in RETRYABLE"),
 )  # fmt: skip
 
 
-def judge(bug: Bug) -> str:
-    """Return the test that finds a bug, or nothing."""
+@contextlib.contextmanager
+def planted(bug: Bug) -> Generator[Path]:
+    """Yield a folder to import a core from that has this bug."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "protocol"
         shutil.copytree(ROOT / "protocol", copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -119,6 +125,12 @@ def judge(bug: Bug) -> str:
         if source.count(bug.old) != 1:
             raise ValueError(f"{bug.name}: {bug.file} has changed")
         path.write_text(source.replace(bug.old, bug.new))
+        yield copy
+
+
+def judge(bug: Bug) -> str:
+    """Return the test that finds a bug, or nothing."""
+    with planted(bug) as copy:
         done = subprocess.run(  # noqa: S603 - our own interpreter
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *_SUITE],
             cwd=ROOT,
@@ -127,8 +139,8 @@ def judge(bug: Bug) -> str:
             text=True,
             check=False,
         )
-        found = _FAILED.search(done.stdout)
-        return found.group(1).removeprefix("tests/protocol/") if found else ""
+    found = _FAILED.search(done.stdout)
+    return found.group(1).removeprefix("tests/protocol/") if found else ""
 
 
 def main(wanted: str = "") -> int:

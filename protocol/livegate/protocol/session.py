@@ -280,6 +280,8 @@ class Session:
             return
         for message in messages:
             self._out.send_upstream(message)
+        if not messages:
+            return  # the end of an activity that had not begun
         self._memory.spoke()
         if uplink.asks(frame, self._terms.plan):
             self._turns.step(TurnTrigger.ASK)
@@ -439,7 +441,8 @@ class Session:
         """The link ended in mid-session; what waits in line opens another."""
         lost = "; the running answer is lost" if is_answering else ""
         self._reply(replies.error(ErrorCode.UPSTREAM_LOST, sentence + lost))
-        self._speech.forget()
+        if not self._line.has_sound:
+            self._speech.forget()
         self._greeting = replies.RECONNECTED
         self._step(Trigger.LINK_LOST if self._is_proven else Trigger.LINK_BROKEN)
         if self._phase is Phase.UNLINKED:

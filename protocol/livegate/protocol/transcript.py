@@ -51,6 +51,15 @@ class ClientSends:
     payload: bytes
     is_text: bool
 
+    @property
+    def is_sendable(self) -> bool:
+        """Whether a WebSocket lets it through: text must be UTF-8 (RFC 6455 section 5.6)."""
+        try:
+            self.payload.decode()
+        except UnicodeError:
+            return not self.is_text
+        return True
+
 
 @attrs.frozen
 class ClientGets:
@@ -129,22 +138,22 @@ class ShutsDown:
     """The process is about to end."""
 
 
-Action: TypeAlias = (
+Stimulus: TypeAlias = (
     ClientOpens
     | ClientSends
-    | ClientGets
     | ClientLeaves
-    | ClientClosed
-    | GeminiDialled
     | GeminiOpens
     | GeminiUnreachable
-    | GeminiGets
     | GeminiSends
     | GeminiCloses
-    | GeminiClosed
-    | TimePasses
     | ShutsDown
 )
+"""What a peer does, or the operator."""
+
+Observation: TypeAlias = ClientGets | ClientClosed | GeminiDialled | GeminiGets | GeminiClosed
+"""What the gateway does."""
+
+Action: TypeAlias = Stimulus | Observation | TimePasses
 
 
 @attrs.frozen
