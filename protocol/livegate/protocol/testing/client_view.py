@@ -15,7 +15,8 @@ from livegate.protocol import _json, transcript
 from livegate.protocol.errors import FATAL
 from livegate.protocol.testing.answers import Answers
 from livegate.protocol.testing.frames_seen import check_close, check_frame
-from livegate.protocol.testing.model import Content, Link
+from livegate.protocol.testing.line import Content
+from livegate.protocol.testing.model import Link
 from livegate.protocol.testing.wishes import Wish, check_report
 from livegate.protocol.transcript import Observation
 

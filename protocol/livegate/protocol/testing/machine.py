@@ -18,7 +18,8 @@ from livegate.protocol.inputs import Fault
 from livegate.protocol.testing import strategies
 from livegate.protocol.testing.answers import Said
 from livegate.protocol.testing.client_view import ClientView
-from livegate.protocol.testing.model import Content, Model
+from livegate.protocol.testing.line import Content
+from livegate.protocol.testing.model import Model
 from livegate.protocol.testing.strategies import LinkEnd, frame
 from livegate.protocol.testing.systems import CoreSystem, SystemUnderTest
 from livegate.protocol.testing.wishes import Wish

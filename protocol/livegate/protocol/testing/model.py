@@ -15,6 +15,7 @@ from livegate.protocol.errors import FATAL, ErrorCode
 from livegate.protocol.replies import CONNECTED, RECONNECTED
 from livegate.protocol.testing.answers import Answers, Pattern, Said
 from livegate.protocol.testing.frames_seen import check_close, check_frame
+from livegate.protocol.testing.line import Config, Content, Line
 from livegate.protocol.testing.wishes import Book, Wish, check_report
 from livegate.protocol.transcript import Observation
 
@@ -23,26 +24,7 @@ _PATIENCE_S: Final = 120.0
 """Longer than any span after which a gateway must have done, or given up, what it was asked."""
 _SETUP_S: Final = 15.0
 _GRACE_S: Final = 1.0
-_ROOM: Final = 200 * 1024
-"""What may wait for Gemini before a gateway may stop reading the client."""
-_LEAST: Final = 512
-
-
-@attrs.frozen
-class Content:
-    """Something that Gemini must get once, in order."""
-
-    text: str = ""
-    sound: str = ""
-    """Base64."""
-    image: str = ""
-
-
-@attrs.frozen
-class Config:
-    """A config that must be answered once, in order; a bad one has no wish."""
-
-    wish: Wish | None
+_LONG: Final = 512
 
 
 @attrs.define
@@ -67,10 +49,8 @@ class Model:
     now: float = 0.0
     is_open: bool = False
     is_over: bool = False
-    line: deque[Content | Config] = attrs.field(factory=deque["Content | Config"])
-    """What waits for Gemini."""
-    unanswered: deque[Wish | None] = attrs.field(factory=deque["Wish | None"])
-    """Configs that the gateway has put in force, or tries to."""
+    line: Line = attrs.field(init=False)
+    """What waits for Gemini, or for an answer of the gateway."""
     pongs: deque[object] = attrs.field(factory=deque[object])
     complaints: int = 0
     """Errors that nonsense of the client must still cause."""
@@ -93,12 +73,20 @@ class Model:
     _is_active: bool = False
     """Between activityStart and activityEnd."""
 
+    def __attrs_post_init__(self) -> None:
+        self.line = Line(self.book)
+
     # What the peers do
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the client may say more without being held up."""
+        return self.line.has_room
 
     @property
     def is_flowing(self) -> bool:
         """Whether what the client says now goes straight to Gemini."""
-        return self.link.state == "ready" and not self.line and not self.unanswered
+        return self.link.state == "ready" and not self.line
 
     @property
     def may_end_speech(self) -> bool:
@@ -108,13 +96,7 @@ class Model:
     @property
     def is_owing(self) -> bool:
         """Whether anything waits for Gemini, or for an answer of the gateway."""
-        return bool(self.line or self.unanswered)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether the client may say more without being held up."""
-        sizes = [len(one.sound) + _LEAST for one in self.line if isinstance(one, Content)]
-        return sum(sizes) + _LEAST * (len(self.line) + len(self.unanswered)) < _ROOM
+        return bool(self.line)
 
     def client_opened(self) -> None:
         """The client connects."""
@@ -125,17 +107,17 @@ class Model:
     def client_says(self, content: Content) -> None:
         """The client sends something for Gemini."""
         self._begin("content")
-        self.line.append(content)
+        self.line.items.append(content)
 
     def client_wishes(self, wish: Wish | None) -> None:
         """The client sends a config; None stands for a bad one."""
         self._begin("config")
-        self.line.append(Config(wish))
+        self.line.items.append(Config(wish))
         if wish is not None and {"vad"} & wish.settings.keys():
             self._knows_speech = False
         # Where an end of speech may wait in between, the setup will show.
         if self.link.state == "dialling" and not self._is_unended:
-            self._absorb()
+            self.line.absorb()
 
     def client_pings(self, data: object) -> None:
         """The client asks whether the gateway is there."""
@@ -274,7 +256,7 @@ class Model:
             return
         if self.link.state == "open":
             assert self.link.setup is not None, "no setup was sent"
-        if self.link.state == "ready" and self.link.setup is not None and not self.unanswered:
+        if self.link.state == "ready" and self.link.setup is not None and not self.line.unanswered:
             self.book.check_setup(self.link.setup)
         self._check_batch()
         self._check_clocks()
@@ -285,8 +267,7 @@ class Model:
         Raises:
             AssertionError: Something was lost.
         """
-        assert not self.line, f"never given to Gemini, or never answered: {list(self.line)}"
-        assert not self.unanswered, f"configs without an answer: {list(self.unanswered)}"
+        assert not self.line, f"never given to Gemini, or never answered: {self.line}"
         assert not self.pongs, f"pings without an answer: {list(self.pongs)}"
         assert not self.complaints, f"{self.complaints} errors are missing"
         assert not (self._is_unended and self._knows_speech), "the end of speech was never told"
@@ -313,7 +294,7 @@ class Model:
                 self._got.append(frame)
 
     def _config_succeeded(self, frame: Mapping[str, object]) -> None:
-        wish = self._oldest_config()
+        wish = self.line.answered_config()
         assert wish is not None, "a bad config succeeded, or a good one was answered too early"
         check_report(frame, wish)
         self.book.accept()
@@ -321,9 +302,9 @@ class Model:
 
     def _heard_error(self, code: str) -> None:
         if code == "bad_config":
-            assert self._oldest_config() is None, "bad_config answers a good config"
+            assert self.line.answered_config() is None, "bad_config answers a good config"
         elif code == "setup_refused" and self._cue == "content":
-            assert isinstance(self.line.pop(), Content)
+            assert isinstance(self.line.items.pop(), Content)
         elif code in _FAILURES:
             self._failed(code)
         elif code in ("upstream_lost", *FATAL):
@@ -334,11 +315,8 @@ class Model:
 
     def _failed(self, code: str) -> None:
         """A link was never set up: what waited is dropped, and configs have their answer."""
-        self.line = deque(one for one in self.line if isinstance(one, Config))
         self._is_unended = False
-        if any(self.unanswered):
-            wish = self.unanswered.popleft()
-            assert wish is not None, f"a bad config is answered with {code}"
+        self.line.drop(code)
         if code != "upstream_unavailable":
             self.book.take_back()
 
@@ -350,7 +328,7 @@ class Model:
             assert self.link.setup is None, "two setups on one link"
             self.link.setup = body
             if self._is_unended and not self.book.fits(body):
-                self._absorb()
+                self.line.absorb()
             self._check_handle(body)
             self.book.check_setup(body)
             return
@@ -364,30 +342,24 @@ class Model:
     def _given(self, kind: str, body: Mapping[str, object]) -> None:
         """Check a piece of content against the head of the line."""
         sound, text = _part(body, "audio", "data"), _text_of(body)
-        if "audioStreamEnd" in body or (sound and not sound.strip("A=") and len(sound) > _LEAST):
+        if "audioStreamEnd" in body or (sound and not sound.strip("A=") and len(sound) > _LONG):
             assert self._is_unended or not self._knows_speech, "an end of speech without speech"
             self._is_unended = False
             return
         if {"activityStart", "activityEnd"} & body.keys():
             self._marked(is_start="activityStart" in body)
             return
-        assert self.line, f"{kind} that nobody sent, or that was sent before: {body!r:.200}"
-        head = self.line[0]
-        assert isinstance(head, Content), f"content overtook a config: {body!r:.200}"
-        assert not self.unanswered, "content was sent before the config before it was answered"
+        head = self.line.next_content(kind)
         if sound:
-            assert head.sound.startswith(sound), f"not the next sound: {sound:.80}"
-            self.line[0] = Content(sound=head.sound.removeprefix(sound))
+            self.line.give_sound(head, sound)
             self._is_unended = not self.answers.terms.is_manual
         elif text:
             assert text == head.text, f"not the next text: {text}"
+            self.line.give()
             self.answers.asked()
-            self.line[0] = Content()
         else:
             assert _part(body, "video", "data") == head.image, f"not the next picture: {body!r}"
-            self.line[0] = Content()
-        if self.line[0] == Content():
-            self.line.popleft()
+            self.line.give()
 
     def _marked(self, *, is_start: bool) -> None:
         assert self.answers.terms.is_manual, "activity, where Gemini finds out itself"
@@ -415,34 +387,10 @@ class Model:
     def _dialled(self) -> None:
         assert not self.link.state, "two links at a time"
         assert not self.is_over, "a dial after the end"
-        has_reason = self.line or self.unanswered or not self.link.number
+        has_reason = self.line or not self.link.number
         assert has_reason, "a dial for nothing"
         self.link = Link(self.link.number + 1, "dialling", dialled_at=self.now)
-        self._absorb()
-
-    def _absorb(self) -> None:
-        """Put the configs at the head of the line in force."""
-        while self.line and isinstance(self.line[0], Config):
-            self._absorb_one()
-
-    def _absorb_one(self) -> None:
-        head = self.line.popleft()
-        assert isinstance(head, Config)
-        self.unanswered.append(head.wish)
-        if head.wish is not None:
-            self.book.merge(head.wish)
-
-    def _oldest_config(self) -> Wish | None:
-        """Return the config that is answered now."""
-        if not self.unanswered and self.line and isinstance(self.line[0], Config):
-            self._absorb_one()
-        if self.unanswered:
-            return self.unanswered.popleft()
-        waiting = [one for one in self.line if isinstance(one, Config)]
-        assert waiting, "an answer to a config, but no config waits"
-        self.line.remove(waiting[0])
-        assert waiting[0].wish is None, "a config was answered before the content before it"
-        return None
+        self.line.absorb()
 
     def _end_link(self) -> None:
         self.link.state = ""
@@ -488,7 +436,7 @@ class Model:
             assert self.now - self.link.dialled_at < _SETUP_S, "a link that is never given up"
         if self.is_open and not self.link.number:
             assert self.now - self._opened_at < _GRACE_S, "a patient client is never served"
-        if not self.line and not self.unanswered:
+        if not self.line:
             self._owing_since = None
         elif self._owing_since is None:
             self._owing_since = self.now
