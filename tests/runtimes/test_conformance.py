@@ -16,7 +16,6 @@ import running
 from livegate.emulator import Emulator, Options
 from livegate.protocol import transcript
 from livegate.protocol.transcript import Step, Transcript
-from livegate.shell.settings import settings
 
 FOLDER = Path(__file__).parent.parent / "conformance"
 TALES = [transcript.parse(path.stem, path.read_text()) for path in sorted(FOLDER.glob("*.txt"))]
@@ -35,10 +34,10 @@ def gemini(request: pytest.FixtureRequest) -> Generator[Emulator, None, None]:
         yield emulator
 
 
-@pytest.fixture(scope="module", params=running.RUNTIMES)
+@pytest.fixture(scope="module", params=running.VARIANTS)
 def address(request: pytest.FixtureRequest, gemini: Emulator) -> Generator[str, None, None]:
-    """A gateway of each runtime."""
-    with running.gateway(request.param, settings("canary", gemini.url)) as gateway:
+    """A gateway of each runtime, and one with the SDK."""
+    with running.variant(request.param, "canary", gemini.url) as gateway:
         yield gateway.url
 
 

@@ -67,6 +67,7 @@ BUGS: Final = (
     Bug("retries do not slow down", "session.py", "            self._failures += 1\n", "            self._failures = 1\n"),
     Bug("retries never speed up again", "session.py", "self._is_proven, self._failures = True, 0", "self._is_proven = True"),
     Bug("a config replaces the one before", "config.py", "{**self.values, **delta.values}", "{**delta.values}"),
+    Bug("the operator's config wins", "config.py", "{**default.values, **self.values}", "{**self.values, **default.values}"),
     Bug("the older config wins", "config.py", "{**self.values, **delta.values}", "{**delta.values, **self.values}"),
     Bug("null is a value", "config.py", "if value is not None})", "})"),
     Bug("a refused setting is sent", "config.py", "if name not in refused and not isinstance", "if not isinstance"),

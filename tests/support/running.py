@@ -11,10 +11,13 @@ import trio
 
 import livegate.asyncio
 import livegate.trio
-from livegate.shell.settings import Settings
+from fronting import over_tls
+from livegate.shell.settings import Settings, settings
 from livegate.shell.sockets import listen
 
 RUNTIMES: Final = ("asyncio", "trio")
+VARIANTS: Final = (*RUNTIMES, "sdk")
+"""Each runtime with links of its own, and asyncio with google-genai's."""
 _START_S: Final = 10.0
 
 
@@ -36,6 +39,20 @@ class Running:
     """How many tasks its runtime has."""
     stop: Callable[[], object]
     """Ask it to end, as a signal would."""
+
+
+@contextlib.contextmanager
+def variant(name: str, key: str, gemini_url: str) -> Generator[Running, None, None]:
+    """Serve a variant for as long as the block runs; the SDK gets Gemini behind TLS."""
+    with contextlib.ExitStack() as stack:
+        if name == "sdk":
+            ca_file = None
+            if gemini_url.startswith("ws:"):
+                gemini_url, ca_file = stack.enter_context(over_tls(gemini_url))
+            asked = settings(key, gemini_url, upstream="sdk", ca_file=ca_file)
+            yield stack.enter_context(gateway("asyncio", asked))
+        else:
+            yield stack.enter_context(gateway(name, settings(key, gemini_url)))
 
 
 @contextlib.contextmanager

@@ -40,7 +40,7 @@ class Session:
         self._seed = seed
         self._phase = Phase.NEW
         self._turns = Turns(options.limits)
-        self._terms = Terms(options.default_model, maps_retired=options.maps_retired)
+        self._terms = Terms(options)
         self._memory = Memory()
         self._line = Line()
         self._flow = Flow(options.limits)

@@ -3,7 +3,7 @@
 One line is one step; an empty line or one that begins with `#` means nothing, but the first
 `#` line is the title. What a peer does is told, what the gateway does is expected:
 
-    options: {"grace_s": 0}           what the operator decided (`limits` inside, too)
+    options: {"grace_s": 0}           what the operator decided (`limits`, `config` inside, too)
     client opens                      the client's WebSocket is accepted
     client> {"type": ...}             it sends a text frame: the rest of the line, JSON or not
     client> bytes 0000ffff            it sends a binary frame
@@ -35,7 +35,8 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from livegate.protocol import Limits, SessionOptions, _json
+from livegate.protocol import Limits, SessionOptions, _json, config
+from livegate.protocol.config import Config
 from livegate.protocol.inputs import Fault
 
 
@@ -235,7 +236,8 @@ def parse(name: str, text: str) -> Transcript:
         elif line.startswith("options:"):
             asked = json.loads(line.removeprefix("options:"))
             limits = Limits(**asked.pop("limits", {}))
-            options = SessionOptions(**asked, limits=limits)
+            default = Config().merge(config.parse(asked.pop("config", {})))
+            options = SessionOptions(**asked, limits=limits, config=default)
         elif line:
             found = _FORM.fullmatch(line)
             if found is None:

@@ -1,5 +1,6 @@
 """The gateway of one process, on asyncio."""
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from livegate.asyncio import upstream
@@ -17,10 +18,23 @@ class Gateway(gateway.Gateway):
         target: Gemini's address and key.
         options: What holds for every session.
         dial: Opens a link, if not as `livegate.asyncio.upstream` does.
+        aclose: Ends what `dial` needs, once no session is left.
     """
 
     def __init__(
-        self, target: Target, options: SessionOptions, *, dial: Dial | None = None
+        self,
+        target: Target,
+        options: SessionOptions,
+        *,
+        dial: Dial | None = None,
+        aclose: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         dial = dial or partial(upstream.dial, target)
         super().__init__(target, options, dial, Relay, Bell)
+        self._aclose = aclose
+
+    async def drain(self) -> None:
+        """Close all sessions with 1012 and wait until they have ended; admit no more."""
+        await super().drain()
+        if self._aclose is not None:
+            await self._aclose()

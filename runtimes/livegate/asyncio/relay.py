@@ -6,6 +6,7 @@ from typing import Final
 
 from livegate.protocol import commands, inputs
 from livegate.protocol.inputs import Side
+from livegate.shell import faults
 from livegate.shell.faults import DialError
 from livegate.shell.pump import Pump
 from livegate.shell.sessions import Sessions
@@ -124,8 +125,8 @@ class Relay:
                 reader = loops.create_task(self._read_upstream(link, upstream))
                 await self._write_upstream(link, upstream)
                 reader.cancel()
-        except DialError as error:
-            self._pump.feed(inputs.DialFailed(link, error.fault))
+        except* DialError as failed:  # alone, or of a loop: some links are dialled by their setup
+            self._pump.feed(inputs.DialFailed(link, faults.of_dial(failed)))
         finally:
             self._pump.feed(inputs.UpstreamGone(link))  # no news, unless all else has failed
             del self._link_tasks[link], self._pump.links[link]

@@ -11,13 +11,14 @@ import click
 from livegate.cli import options
 from livegate.shell import logs
 from livegate.shell.asgi import PATH, App, Application
-from livegate.shell.settings import Settings
+from livegate.shell.settings import Settings, Upstream
 from livegate.shell.sockets import listen
 from livegate.shell.target import SettingsError
 
 
 @click.command()
 @options.runtime
+@options.upstream
 @options.host
 @options.port(8000)
 @options.log_level
@@ -28,6 +29,7 @@ from livegate.shell.target import SettingsError
 def serve(
     from_file: Mapping[str, str],
     runtime: str,
+    upstream: Upstream,
     host: str,
     port: int,
     log_level: str,
@@ -40,11 +42,18 @@ def serve(
 
     It ends at Ctrl+C or SIGTERM, after telling its clients.
     """
+    if upstream == "sdk" and runtime == "trio":
+        raise click.UsageError("--upstream sdk runs on asyncio only: leave out --runtime trio")
     try:
         with options.gemini(
-            from_file, emulated=emulated, gemini_url=gemini_url, model=model
+            from_file,
+            emulated=emulated,
+            gemini_url=gemini_url,
+            model=model,
+            tls=upstream == "sdk",
         ) as gemini:
-            run(gemini, runtime, host, port, log_level, page="gemini_live_demo.html")
+            page = "gemini_live_demo.html"
+            run(gemini, runtime, host, port, log_level, page=page, upstream=upstream)
     except (SettingsError, OSError) as error:
         raise options.failed(error) from None
 
@@ -57,19 +66,20 @@ def run(
     log_level: str,
     *,
     page: str,
+    upstream: Upstream = "websocket",
     wrap: Callable[[App], Application] | None = None,
 ) -> None:
     """Serve until told to end.
 
     Raises:
-        SettingsError: The runtime is not installed.
+        SettingsError: The runtime or the upstream is not installed, or cannot go there.
         OSError: The address cannot be had.
     """
-    face = options.face(runtime)
+    face = options.face(runtime, upstream)
+    settings = Settings(target=gemini.target, session=gemini.session, page=page, upstream=upstream)
     sockets = listen(host, port)
     logs.set_up(log_level, gemini.target.key.value)
-    _announce(gemini, runtime, host, sockets)
-    settings = Settings(target=gemini.target, session=gemini.session, page=page)
+    _announce(gemini, runtime, upstream, host, sockets)
     if runtime == "trio":
         import trio  # noqa: PLC0415 - an extra
 
@@ -79,13 +89,19 @@ def run(
     click.echo("ended: every client was told", err=True)
 
 
-def _announce(gemini: options.Gemini, runtime: str, host: str, sockets: Sequence[socket]) -> None:
+def _announce(
+    gemini: options.Gemini,
+    runtime: str,
+    upstream: Upstream,
+    host: str,
+    sockets: Sequence[socket],
+) -> None:
     shown = f"[{host}]" if ":" in host else host
     where = f"{shown}:{sockets[0].getsockname()[1]}"
     for title, text in (
         ("page", f"http://{where}/"),
         ("websocket", f"ws://{where}{PATH}"),
-        ("gemini", gemini.words),
+        ("gemini", gemini.words + (", by google-genai" if upstream == "sdk" else "")),
         ("API key", gemini.key_words),
         ("model", gemini.session.default_model),
         ("to end", "Ctrl+C"),

@@ -49,7 +49,11 @@ class UpstreamSocket(Protocol):
         ...
 
     async def send(self, payload: bytes) -> None:
-        """Send one text message; into the void, once Gemini has gone: `receive` tells of it."""
+        """Send one text message; into the void, once Gemini has gone: `receive` tells of it.
+
+        Raises:
+            DialError: It was the setup, and dialled only now.
+        """
 
     async def close(self, code: int) -> None:
         """Close it."""

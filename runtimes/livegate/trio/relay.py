@@ -5,6 +5,7 @@ from typing import Final
 import trio
 from livegate.protocol import commands, inputs
 from livegate.protocol.inputs import Side
+from livegate.shell import faults
 from livegate.shell.faults import DialError
 from livegate.shell.pump import Pump
 from livegate.shell.sessions import Sessions
@@ -123,8 +124,10 @@ class Relay:
                     loops.start_soon(self._read_upstream, link, upstream)
                     await self._write_upstream(link, upstream)
                     loops.cancel_scope.cancel()
-            except DialError as error:
-                self._pump.feed(inputs.DialFailed(link, error.fault))
+            except* (
+                DialError
+            ) as failed:  # alone, or of a loop: some links are dialled by their setup
+                self._pump.feed(inputs.DialFailed(link, faults.of_dial(failed)))
         self._pump.feed(inputs.UpstreamGone(link))  # no news, unless all else has failed
         del self._link_scopes[link], self._pump.links[link]
         self._open_links.discard(link)
