@@ -18,6 +18,7 @@ from livegate.protocol.emulator import (
 from livegate.protocol.testing.systems import CoreSystem
 from livegate.protocol.transcript import Observation, Stimulus
 
+_STEP_S = 0.1
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
 
@@ -31,6 +32,7 @@ class EmulatedSystem:
         self._service = Service(Options(pace=0))
         self._link: Link | None = None
         self._now = 0.0
+        self._seen: list[Observation] = []
 
     def feed(self, stimulus: Stimulus) -> None:
         """Let the client do something."""
@@ -38,19 +40,24 @@ class EmulatedSystem:
 
     def output(self) -> list[Observation]:
         """Let Gemini answer until there is nothing more to say; return what the client saw."""
-        seen: list[Observation] = []
-        while found := self._core.output():
-            for one in found:
-                if isinstance(one, transcript.ClientGets | transcript.ClientClosed):
-                    seen.append(one)
-                else:
-                    self._play(one)
+        self._answer()
+        seen, self._seen = self._seen, []
         return seen
 
     def advance(self, seconds: float) -> None:
-        """Let virtual time pass."""
-        self._now += seconds
-        self._core.advance(seconds)
+        """Let virtual time pass, in steps that are short for either of them."""
+        for _ in range(max(1, round(seconds / _STEP_S))):
+            self._answer()
+            self._now += _STEP_S
+            self._core.advance(_STEP_S)
+
+    def _answer(self) -> None:
+        while found := self._core.output():
+            for one in found:
+                if isinstance(one, transcript.ClientGets | transcript.ClientClosed):
+                    self._seen.append(one)
+                else:
+                    self._play(one)
 
     def close(self) -> None:
         """Do nothing: there is nothing to let go of."""

@@ -56,7 +56,7 @@ BUGS: Final = (
     Bug("stale text after an interruption", "turns.py", "return [] if self._is_muted else [reply]", "return [reply]"),
     Bug("the mute outlives its turn", "turns.py", "return self._muted == self.number", "return 0 < self._muted <= self.number"),
     Bug("queued sound is not dropped", "session.py", "        self._out.drop_sound(turn)\n", "", _FAST),
-    Bug("sound is sent without its turn", "outbox.py", "turn=reply.turn", "turn=0"),
+    Bug("sound is sent without its turn", "outbox.py", "turn=reply.turn", "turn=0", _FAST),
     Bug("an interruption is told for the next turn", "turns.py", "return self.completed\n        return self.hush()", "return self.number\n        return self.hush()"),
     Bug("the old link stays open at a hand-over", "session.py", "        self._hang_up()\n        self._absorb()\n", "        self._absorb()\n"),
     Bug("the link outlives the session", "session.py", "        if self._is_linked:\n            self._out.close_upstream()\n        self._step(trigger)", "        self._step(trigger)"),

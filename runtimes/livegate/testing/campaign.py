@@ -11,10 +11,9 @@ from hypothesis.stateful import get_state_machine_test, run_state_machine_as_tes
 from livegate.protocol.testing.machine import GatewayMachine
 from livegate.protocol.testing.systems import SystemUnderTest
 from livegate.protocol.transcript import ClientGets, ClientSends
-from livegate.shell import faults
 
 _CHECKS: Final = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
-_SOME: Final = 20
+_SOME: Final = 5
 
 
 def fuzz_one_input(
@@ -63,6 +62,7 @@ def campaign(
     seconds: float,
     progress: Callable[[Tally], object] = lambda _: None,
     *,
+    patience_s: float = GatewayMachine.patience_s,
     shrinks: bool = True,
 ) -> Finding | None:
     """Run the machine on fresh systems for so long; return the first finding.
@@ -71,12 +71,14 @@ def campaign(
         new_system: Makes what is tested, once a session.
         seconds: How long to begin new sessions.
         progress: Is told now and then how far it is.
+        patience_s: How long a server that runs may be silent while it owes an answer.
         shrinks: Whether a finding is made as short as can be, which may take minutes.
 
     Raises:
         OSError: The system cannot be reached.
     """
     tally = Tally()
+    failures: list[str] = []
 
     class Machine(GatewayMachine):
         """The machine, counted."""
@@ -85,11 +87,16 @@ def campaign(
             return new_system()
 
         def teardown(self) -> None:
-            super().teardown()
+            try:
+                super().teardown()
+            finally:
+                if self.failure:
+                    failures.append(self.failure)
             tally.sessions += 1
             tally.sent += sum(isinstance(one, ClientSends) for one in self.told)
             tally.got += sum(isinstance(one, ClientGets) for one in self.told)
 
+    Machine.patience_s = patience_s
     some = settings(
         max_examples=_SOME,
         stateful_step_count=50,
@@ -106,16 +113,8 @@ def campaign(
         except OSError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what we look for
-            return _finding(error)
+            # A server that runs need not fail twice alike: hypothesis may say no more than that.
+            told = min(failures, key=len, default=f"# {type(error).__name__}: {error}")
+            return Finding(told.partition("\n")[0].removeprefix("# "), told)
         progress(tally)
     return None
-
-
-def _finding(error: Exception) -> Finding:
-    """Return what the machine said, from within what hypothesis wraps around it."""
-    for inner in faults.behind(error):
-        notes: list[str] = getattr(inner, "__notes__", [])
-        for note in notes:
-            if note.startswith("# "):
-                return Finding(note.partition("\n")[0][2:], note)
-    return Finding(str(error) or type(error).__name__, "")

@@ -27,6 +27,7 @@ class LiveSystem:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._stack = contextlib.ExitStack()
         self._socket: ClientConnection | None = None
         self._seen: list[Observation] = []
         self._is_closed = False
@@ -40,7 +41,7 @@ class LiveSystem:
         """
         match stimulus:
             case transcript.ClientOpens():
-                self._socket = connect(
+                opened = connect(
                     self._url,
                     max_size=None,
                     open_timeout=_OPEN_S,
@@ -48,6 +49,7 @@ class LiveSystem:
                     proxy=None,
                     compression=None,
                 )
+                self._socket = self._stack.enter_context(opened)
             case transcript.ClientSends(payload=payload, is_text=is_text):
                 with contextlib.suppress(websockets.ConnectionClosed):  # `output` tells of it
                     self._connection.send(payload, text=is_text)
@@ -72,8 +74,7 @@ class LiveSystem:
 
     def close(self) -> None:
         """Leave, unless the client has left."""
-        if self._socket is not None and not self._is_closed:
-            self._socket.close()
+        self._stack.close()
 
     @property
     def _connection(self) -> ClientConnection:

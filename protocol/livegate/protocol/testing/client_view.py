@@ -6,7 +6,7 @@ away, and nothing ends the session but what the tables of errors and closes say.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
@@ -17,7 +17,7 @@ from livegate.protocol.testing.answers import Answers
 from livegate.protocol.testing.frames_seen import check_close, check_frame
 from livegate.protocol.testing.line import Content
 from livegate.protocol.testing.model import Link
-from livegate.protocol.testing.wishes import Wish, check_report
+from livegate.protocol.testing.wishes import Wish, is_report_of
 from livegate.protocol.transcript import Observation
 
 _UPSTREAM: Final = frozenset(
@@ -48,11 +48,14 @@ class ClientView:
     events: frozenset[str] = frozenset()
     """All that was ever asked for."""
     _silenced: int = 0
+    _doubts: int = 0
+    """Errors that told of the link to Gemini: each may have been the answer to a good config."""
 
     @property
     def is_owing(self) -> bool:
         """Whether the gateway still has something to answer."""
-        return bool(self.pongs or self.configs or self.complaints or self.interrupts)
+        waiting = len(self.configs) > self._doubts
+        return bool(self.pongs or waiting or self.complaints or self.interrupts)
 
     @property
     def has_room(self) -> bool:
@@ -126,7 +129,7 @@ class ClientView:
         if self.is_over:
             return
         assert not self.pongs, f"pings without an answer: {list(self.pongs)}"
-        assert not self.configs, f"{len(self.configs)} configs without an answer"
+        assert len(self.configs) <= self._doubts, f"{len(self.configs)} configs without an answer"
         assert not self.complaints, f"{self.complaints} errors are missing"
         assert not self.interrupts, f"{self.interrupts} interruptions without an answer"
 
@@ -136,10 +139,7 @@ class ClientView:
                 assert self.pongs, "a pong that nobody asked for"
                 assert self.pongs.popleft() == frame["data"], "a pong of another ping"
             case {"type": "config_success"}:
-                assert self.configs, "a config_success that answers no config"
-                wish = self.configs.popleft()
-                assert wish is not None, "a bad config succeeded, or one was answered too early"
-                check_report(frame, wish)
+                self._answered(lambda wish: wish is not None and is_report_of(frame, wish))
             case {"type": "error", "code": str(code)}:
                 self._heard_error(code)
             case {"type": "turn_complete", "turn": int(turn)}:
@@ -161,12 +161,20 @@ class ClientView:
     def _heard_error(self, code: str) -> None:
         assert code not in FATAL, f"the server cannot use Gemini: {code}"
         if code == "bad_config":
-            assert self.configs, "bad_config, but no config waits"
-            assert self.configs.popleft() is None, "bad_config answers a good config"
+            self._answered(lambda wish: wish is None)
         elif code in _UPSTREAM:
-            # It answers a config, or tells of the link: from here the two look the same.
-            if code != "upstream_lost" and self.configs and self.configs[0] is not None:
-                self.configs.popleft()
+            self._doubts += code != "upstream_lost"
         else:
             assert self.complaints, f"an error {code} for nothing"
             self.complaints -= 1
+
+    def _answered(self, fits: Callable[[Wish | None], bool]) -> None:
+        """Take out the config that was answered, and good ones before it that may have been."""
+        for position, wish in enumerate(list(self.configs)[: self._doubts + 1]):
+            if fits(wish):
+                for _ in range(position + 1):
+                    self.configs.popleft()
+                self._doubts -= position
+                return
+            assert wish is not None, "another answer came where a bad config waits"
+        raise AssertionError("an answer that fits no config that waits")

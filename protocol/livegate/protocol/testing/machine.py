@@ -61,6 +61,10 @@ class GatewayMachine(RuleBasedStateMachine):
     A failure carries the conversation as a transcript, which `play` plays again.
     """
 
+    patience_s = 15.0
+    """How long a server that runs may be silent while it owes an answer: longer than the answer
+    of a Gemini that speaks at its real pace."""
+
     def __init__(self) -> None:
         super().__init__()
         self.system = self.new_system()
@@ -68,7 +72,8 @@ class GatewayMachine(RuleBasedStateMachine):
         self.told: list[Action] = []
         """The conversation so far."""
         self._count = 0
-        self._has_failed = False
+        self.failure = ""
+        """What was wrong and the conversation up to then, as `transcript.parse` reads it."""
 
     def new_system(self) -> SystemUnderTest:
         """Return what is to be tested; each example gets a fresh one."""
@@ -255,7 +260,7 @@ class GatewayMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """From here on all goes well; then nothing is owed any more."""
         try:
-            if not self._has_failed:
+            if not self.failure:
                 if self.model.is_open:
                     self.ping("the last")
                 self._settle()
@@ -275,8 +280,10 @@ class GatewayMachine(RuleBasedStateMachine):
             elif self.model.link.state == "ready":
                 self.gemini_completes()
                 self._wait(1.5)
-            else:
+            elif self.system.plays_gemini:
                 self._wait(8.0)
+            elif not self._wait(self.patience_s):
+                break
         if self.system.plays_gemini:
             self._wait(5.0)
         with self._telling():
@@ -308,18 +315,21 @@ class GatewayMachine(RuleBasedStateMachine):
             self.system.feed(stimulus)
             self._look()
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> bool:
+        """Let time pass; return whether the gateway did something."""
         self.model.time_passes(seconds)
         self.told.append(transcript.TimePasses(seconds))
         with self._telling():
             self.system.advance(seconds)
-            self._look()
+            return self._look()
 
-    def _look(self) -> None:
-        for seen in self.system.output():
+    def _look(self) -> bool:
+        found = self.system.output()
+        for seen in found:
             self.told.append(seen)
             self.model.saw(seen)
         self.model.check()
+        return bool(found)
 
     @contextlib.contextmanager
     def _telling(self) -> Generator[None]:
@@ -327,7 +337,7 @@ class GatewayMachine(RuleBasedStateMachine):
         try:
             yield
         except Exception as error:
-            self._has_failed = True
             words = str(error).partition("\n")[0] or type(error).__name__
-            error.add_note(f"# {words}\n{self.transcript()}")
+            self.failure = f"# {words}\n{self.transcript()}"
+            error.add_note(self.failure)
             raise

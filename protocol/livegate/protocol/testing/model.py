@@ -16,7 +16,7 @@ from livegate.protocol.replies import CONNECTED, RECONNECTED
 from livegate.protocol.testing.answers import Answers, Pattern, Said
 from livegate.protocol.testing.frames_seen import check_close, check_frame
 from livegate.protocol.testing.line import Config, Content, Line
-from livegate.protocol.testing.wishes import Book, Wish, check_report
+from livegate.protocol.testing.wishes import Book, Wish, is_report_of
 from livegate.protocol.transcript import Observation
 
 _FAILURES: Final = frozenset({"upstream_unavailable", "model_unknown", "setup_refused"})
@@ -296,7 +296,7 @@ class Model:
     def _config_succeeded(self, frame: Mapping[str, object]) -> None:
         wish = self.line.answered_config()
         assert wish is not None, "a bad config succeeded, or a good one was answered too early"
-        check_report(frame, wish)
+        assert is_report_of(frame, wish), f"{frame!r:.300} speaks of other keys than {wish.data}"
         self.book.accept()
         self.answers.terms = self.book.terms()
 
