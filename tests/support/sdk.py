@@ -15,7 +15,9 @@ from google.genai.live import AsyncSession
 from websockets.frames import Close
 
 _T = TypeVar("_T")
-_READY: Final = b'{"setupComplete":{}}'
+READY: Final = b'{"setupComplete":{}}'
+CUT: Final = Close(1006, "")
+"""The end of a connection of which nothing is said."""
 
 
 class SilenceError(Exception):
@@ -25,7 +27,7 @@ class SilenceError(Exception):
 class MemoryLink:
     """What the SDK uses of a WebSocket, and what is to come on it."""
 
-    def __init__(self, coming: Iterable[bytes | Close] = (_READY,)) -> None:
+    def __init__(self, coming: Iterable[bytes | Close] = (READY,)) -> None:
         self.sent: list[dict[str, Any]] = []
         self.coming = deque(coming)
 
@@ -40,7 +42,7 @@ class MemoryLink:
             raise SilenceError
         found = self.coming.popleft()
         if isinstance(found, Close):
-            raise websockets.ConnectionClosedError(found, None)
+            raise websockets.ConnectionClosedError(None if found is CUT else found, None)
         return found
 
 
