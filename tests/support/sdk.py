@@ -1,8 +1,9 @@
-"""Google's own SDK in memory: all of it is real but the WebSocket."""
+"""Google's own SDK: over TLS, and in memory, where all of it is real but the WebSocket."""
 
 import asyncio
 import contextlib
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable
 from typing import Any, Final, Self, TypeVar
@@ -14,7 +15,10 @@ from google.genai import types
 from google.genai.live import AsyncSession
 from websockets.frames import Close
 
+from livegate.emulator import Emulator
+
 _T = TypeVar("_T")
+MODEL: Final = "gemini-3.8-live"
 READY: Final = b'{"setupComplete":{}}'
 CUT: Final = Close(1006, "")
 """The end of a connection of which nothing is said."""
@@ -80,7 +84,7 @@ class Sdk:
     async def session(
         self,
         link: MemoryLink,
-        model: str = "gemini-3.8-live",
+        model: str = MODEL,
         config: types.LiveConnectConfig | None = None,
     ) -> AsyncGenerator[AsyncSession, None]:
         """Open a session on a link."""
@@ -100,3 +104,35 @@ class Sdk:
         message = self.run(connect())
         assert list(message) == ["setup"]
         return dict(message["setup"])
+
+
+@contextlib.asynccontextmanager
+async def session_over_tls(
+    gemini: Emulator,
+    *,
+    model: str = MODEL,
+    key: str = "abc",
+    version: str = "v1beta",
+    **config: Any,
+) -> AsyncGenerator[AsyncSession, None]:
+    """Open a session on the emulator, which listens with TLS."""
+    trusted = ssl.create_default_context(cafile=str(gemini.ca_file))
+    http_options = types.HttpOptions(
+        api_version=version,
+        base_url=gemini.url.replace("wss:", "https:"),
+        async_client_args={"ssl": trusted, "proxy": None},
+    )
+    client = genai.Client(api_key=key, http_options=http_options)
+    asked: dict[str, Any] = {
+        "response_modalities": ["AUDIO"],
+        "output_audio_transcription": {},
+        **config,
+    }
+    try:
+        async with client.aio.live.connect(
+            model=model, config=types.LiveConnectConfig.model_validate(asked)
+        ) as link:
+            yield link
+    finally:
+        await client.aio.aclose()
+        client.close()
