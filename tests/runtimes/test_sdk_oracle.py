@@ -285,6 +285,7 @@ def expected_setup(sent: Json, wished: Wishes) -> Json:
     return found
 
 
+@pytest.mark.timeout(300)  # busy machines take their time for so many
 @given(wishes, pens)
 @settings(max_examples=2_000, deadline=None)
 def test_setup(sdk: Sdk, wished: Wishes, pen: Random) -> None:

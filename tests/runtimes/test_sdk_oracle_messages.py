@@ -149,6 +149,7 @@ def plan_for(model: str, *, by_hand: bool) -> Plan:
 PLANS: Final = [plan_for(model, by_hand=by_hand) for model in MODELS for by_hand in (False, True)]
 
 
+@pytest.mark.timeout(300)  # busy machines take their time for so many
 @given(st.sampled_from(PLANS), st.lists(utterances, min_size=1, max_size=3), pens)
 @settings(max_examples=2_000, deadline=None)
 def test_messages(sdk: Sdk, plan: Plan, said: list[Utterance], pen: Random) -> None:
