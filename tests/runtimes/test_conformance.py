@@ -1,4 +1,4 @@
-"""The same conversations over real sockets: both runtimes, the emulator plain and with TLS.
+"""The same conversations over real sockets: each way to run a gateway, Gemini plain and with TLS.
 
 `tests/conformance/*.txt` have the client's side alone; Gemini's is the emulator's own.
 """
@@ -35,9 +35,9 @@ def gemini(request: pytest.FixtureRequest) -> Generator[Emulator, None, None]:
         yield emulator
 
 
-@pytest.fixture(scope="module", params=running.RUNTIMES)
+@pytest.fixture(scope="module", params=(*running.RUNTIMES, *running.HANDED))
 def address(request: pytest.FixtureRequest, gemini: Emulator) -> Generator[str, None, None]:
-    """A gateway of each runtime."""
+    """A gateway of each runtime, with sockets of its own and with those of others."""
     with running.gateway(request.param, settings("canary", gemini.url)) as gateway:
         yield gateway.url
 

@@ -21,7 +21,7 @@ SILENCE = bytes(32_000)
 MANY = 100
 
 
-@pytest.fixture(params=running.RUNTIMES)
+@pytest.fixture(params=(*running.RUNTIMES, *running.HANDED))
 def runtime(request: pytest.FixtureRequest) -> str:
     """Each runtime."""
     return str(request.param)

@@ -1,13 +1,19 @@
-"""A gateway on a thread of its own, on either runtime, with real sockets."""
+"""A gateway on a thread of its own, in each of the ways to run one, with real sockets."""
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from functools import partial
+from socket import socket
+from types import MappingProxyType
 from typing import Final
 
 import attrs
 import trio
+import websockets
+from trio_websocket import WebSocketConnection, WebSocketRequest, WebSocketServer
+from websockets.asyncio.server import ServerConnection
 
 import livegate.asyncio
 import livegate.trio
@@ -15,7 +21,14 @@ from livegate.shell.settings import Settings
 from livegate.shell.sockets import listen
 
 RUNTIMES: Final = ("asyncio", "trio")
+HANDED: Final = ("asyncio, handed over", "trio, handed over")
+"""Gateways that get their sockets from somebody else's server."""
 _START_S: Final = 10.0
+MAX_MESSAGE: Final = 64 * 1024 * 1024
+"""Above livegate's own limit, which tells the client."""
+
+Until = Callable[[], Awaitable[None]]
+Serve = Callable[[Sequence[socket], Until], Awaitable[None]]
 
 
 @attrs.frozen
@@ -38,9 +51,88 @@ class Running:
     """Ask it to end, as a signal would."""
 
 
+async def asyncio_server(
+    take: Callable[[ServerConnection], Awaitable[None]],
+    sockets: Sequence[socket],
+    until: Until,
+    *,
+    max_size: int = MAX_MESSAGE,
+) -> None:
+    """Give each connection of websockets' to somebody."""
+
+    async def taken(connection: ServerConnection) -> None:
+        await take(connection)
+
+    async with contextlib.AsyncExitStack() as stack:
+        for one in sockets:
+            await stack.enter_async_context(websockets.serve(taken, sock=one, max_size=max_size))
+        await until()
+
+
+async def trio_server(
+    take: Callable[[WebSocketConnection], Awaitable[None]],
+    sockets: Sequence[socket],
+    until: Until,
+    *,
+    max_size: int = MAX_MESSAGE,
+) -> None:
+    """Give each connection of trio-websocket's to somebody."""
+
+    async def taken(request: WebSocketRequest) -> None:
+        await take(await request.accept())
+
+    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in sockets]
+    server = WebSocketServer(taken, listeners, max_message_size=max_size)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        await until()
+        nursery.cancel_scope.cancel()
+
+
+async def handed_on_asyncio(settings: Settings, sockets: Sequence[socket], until: Until) -> None:
+    """Serve the connections of websockets' server."""
+    gateway = livegate.asyncio.Gateway(settings.target, settings.session)
+
+    async def until_drained() -> None:
+        async with gateway:
+            await until()
+
+    await asyncio_server(gateway.serve, sockets, until_drained)
+
+
+async def handed_on_trio(settings: Settings, sockets: Sequence[socket], until: Until) -> None:
+    """Serve the connections of trio-websocket's server."""
+    gateway = livegate.trio.Gateway(settings.target, settings.session)
+
+    async def until_drained() -> None:
+        async with gateway:
+            await until()
+
+    await trio_server(gateway.serve, sockets, until_drained)
+
+
+WAYS: Final[
+    Mapping[str, tuple[str, Callable[[Settings, Sequence[socket], Until], Awaitable[None]]]]
+] = MappingProxyType(
+    {
+        "asyncio": ("asyncio", livegate.asyncio.serve),
+        "trio": ("trio", livegate.trio.serve),
+        "asyncio, handed over": ("asyncio", handed_on_asyncio),
+        "trio, handed over": ("trio", handed_on_trio),
+    }
+)
+"""Name -> runtime, and what serves a gateway on it."""
+
+
+def gateway(way: str, settings: Settings) -> contextlib.AbstractContextManager[Running]:
+    """Serve for as long as the block runs, in one of `WAYS`."""
+    runtime, serve = WAYS[way]
+    return server(runtime, partial(serve, settings))
+
+
 @contextlib.contextmanager
-def gateway(runtime: str, settings: Settings) -> Generator[Running, None, None]:
-    """Serve for as long as the block runs."""
+def server(runtime: str, serve: Serve) -> Generator[Running, None, None]:
+    """Run a server of either runtime for as long as the block runs."""
     sockets = listen("localhost", 0)
     port = sockets[0].getsockname()[1]
     found: list[Handles] = []
@@ -78,9 +170,9 @@ def gateway(runtime: str, settings: Settings) -> Generator[Running, None, None]:
 
     def run() -> None:
         if runtime == "trio":
-            trio.run(livegate.trio.serve, settings, sockets, until_on_trio)
+            trio.run(serve, sockets, until_on_trio)
         else:
-            asyncio.run(livegate.asyncio.serve(settings, sockets, until_on_asyncio))
+            asyncio.run(_awaited(serve(sockets, until_on_asyncio)))
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -92,3 +184,7 @@ def gateway(runtime: str, settings: Settings) -> Generator[Running, None, None]:
         stop()
         thread.join(_START_S)
         assert not thread.is_alive(), "the gateway did not end"
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work
