@@ -35,7 +35,7 @@ def gemini(request: pytest.FixtureRequest) -> Generator[Emulator, None, None]:
         yield emulator
 
 
-@pytest.fixture(scope="module", params=(*running.RUNTIMES, *running.HANDED))
+@pytest.fixture(scope="module", params=(*running.WAYS, running.THREADS))
 def address(request: pytest.FixtureRequest, gemini: Emulator) -> Generator[str, None, None]:
     """A gateway of each runtime, with sockets of its own and with those of others."""
     with running.gateway(request.param, settings("canary", gemini.url)) as gateway:

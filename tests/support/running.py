@@ -12,17 +12,23 @@ from typing import Final
 import attrs
 import trio
 import websockets
+import websockets.sync.server
 from trio_websocket import WebSocketConnection, WebSocketRequest, WebSocketServer
 from websockets.asyncio.server import ServerConnection
+from websockets.sync.connection import Connection
 
 import livegate.asyncio
 import livegate.trio
+import own_shell
 from livegate.shell.settings import Settings
 from livegate.shell.sockets import listen
+from livegate.shell.target import PATH
 
 RUNTIMES: Final = ("asyncio", "trio")
 HANDED: Final = ("asyncio, handed over", "trio, handed over")
 """Gateways that get their sockets from somebody else's server."""
+THREADS: Final = "threads"
+"""The third shell, `examples/own_shell.py`."""
 _START_S: Final = 10.0
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 """Above livegate's own limit, which tells the client."""
@@ -125,9 +131,42 @@ WAYS: Final[
 
 
 def gateway(way: str, settings: Settings) -> contextlib.AbstractContextManager[Running]:
-    """Serve for as long as the block runs, in one of `WAYS`."""
+    """Serve for as long as the block runs, in one of `WAYS`, or by `THREADS`."""
+    if way == THREADS:
+        return threads(settings)
     runtime, serve = WAYS[way]
     return server(runtime, partial(serve, settings))
+
+
+@contextlib.contextmanager
+def threads(settings: Settings) -> Generator[Running, None, None]:
+    """Serve by the third shell; it leaves no thread behind."""
+    gemini = settings.target.url.removesuffix(PATH)
+
+    def converse(client: Connection) -> None:
+        own_shell.Shell(client, gemini, settings.target.key.value).run()
+
+    before = set(threading.enumerate())
+    with websockets.sync.server.serve(
+        converse,
+        "127.0.0.1",
+        0,
+        compression=None,
+        max_size=MAX_MESSAGE,
+        max_queue=1,
+        close_timeout=1,
+    ) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        try:
+            url = f"ws://127.0.0.1:{listening.socket.getsockname()[1]}/api/gemini/ws"
+            yield Running(url, threading.active_count, listening.shutdown)
+        finally:
+            listening.shutdown()
+            thread.join(_START_S)
+    for one in set(threading.enumerate()) - before:
+        one.join(_START_S)
+        assert not one.is_alive(), f"{one} was left behind"
 
 
 @contextlib.contextmanager
