@@ -19,7 +19,6 @@ from websockets.sync.connection import Connection
 
 import livegate.asyncio
 import livegate.trio
-import own_shell
 from livegate.shell.settings import Settings
 from livegate.shell.sockets import listen
 from livegate.shell.target import PATH
@@ -141,6 +140,8 @@ def gateway(way: str, settings: Settings) -> contextlib.AbstractContextManager[R
 @contextlib.contextmanager
 def threads(settings: Settings) -> Generator[Running, None, None]:
     """Serve by the third shell; it leaves no thread behind."""
+    import own_shell  # noqa: PLC0415 - the examples are on the path of tests alone
+
     gemini = settings.target.url.removesuffix(PATH)
 
     def converse(client: Connection) -> None:
