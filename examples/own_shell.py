@@ -107,9 +107,8 @@ class Shell:
         try:
             while True:
                 with self.changed:
-                    self.changed.wait_for(
-                        lambda: self.is_over or getattr(self.session.reading, side.value)
-                    )
+                    while not (self.is_over or getattr(self.session.reading, side.value)):
+                        self.changed.wait()
                 message = socket.recv()
                 payload = message.encode() if isinstance(message, str) else message
                 if side is Side.CLIENT:

@@ -1,5 +1,6 @@
 """Sockets of other people's servers: what a session gets of them, and how they end."""
 
+import asyncio
 import contextlib
 import json
 import queue
@@ -23,6 +24,7 @@ from livegate import recordings
 from livegate.emulator import Emulator, Options
 from livegate.protocol import SessionOptions
 from livegate.shell import pump
+from livegate.shell.asgi import AsgiSocket
 from livegate.shell.settings import settings
 from livegate.shell.sockets import ClientSocket, Closed, Message
 from livegate.shell.target import target
@@ -264,3 +266,35 @@ def test_drained(way: str, caplog: pytest.LogCaptureFixture) -> None:
         assert terminal.closed(client) == 1012
     assert "peer='127.0.0.1'" in caplog.text
     assert "code=1012" in caplog.text
+
+
+class DisconnectedError(Exception):
+    """What a framework makes of a server's OSError."""
+
+
+async def _no_more() -> dict[str, object]:
+    raise AssertionError
+
+
+async def _gone(_event: object) -> None:
+    try:
+        raise ConnectionResetError
+    except OSError:
+        raise DisconnectedError  # noqa: B904 - so do frameworks
+
+
+async def _broken(_event: object) -> None:
+    raise DisconnectedError
+
+
+def test_framework_of_a_client_that_has_gone() -> None:
+    """A framework's own exception for a client that has gone is no fault; any other is."""
+
+    async def send() -> None:
+        gone = AsgiSocket({}, _no_more, _gone)
+        await gone.send(b"{}", is_text=True)
+        await gone.close(1000, "")
+        with pytest.raises(DisconnectedError):
+            await AsgiSocket({}, _no_more, _broken).send(b"{}", is_text=True)
+
+    asyncio.run(send())

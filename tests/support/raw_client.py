@@ -12,9 +12,14 @@ PATIENCE_S: Final = 20.0
 
 
 class RawClient:
-    """One connection; its frames are not masked by anything but zeros."""
+    """One connection; its frames are not masked by anything but zeros.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: Where to.
+        handshake: What to send in place of one, without waiting for an answer.
+    """
+
+    def __init__(self, url: str, handshake: bytes | None = None) -> None:
         where = urlsplit(url)
         self.got = b""
         """All that has been read since the handshake."""
@@ -22,6 +27,9 @@ class RawClient:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
         self._socket.settimeout(PATIENCE_S)
         self._socket.connect((where.hostname, where.port))
+        if handshake is not None:
+            self._socket.sendall(handshake)
+            return
         key = base64.b64encode(bytes(16)).decode()
         self._socket.sendall(
             f"GET {where.path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"

@@ -6,19 +6,23 @@ import threading
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from functools import partial
 from socket import socket
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Final
 
 import attrs
 import trio
 import websockets
 import websockets.sync.server
+from starlette.applications import Starlette
+from starlette.routing import WebSocketRoute
+from starlette.websockets import WebSocket
 from trio_websocket import WebSocketConnection, WebSocketRequest, WebSocketServer
 from websockets.asyncio.server import ServerConnection
 from websockets.sync.connection import Connection
 
 import livegate.asyncio
 import livegate.trio
+from livegate.shell.asgi import App
 from livegate.shell.settings import Settings
 from livegate.shell.sockets import listen
 from livegate.shell.target import PATH
@@ -28,6 +32,8 @@ HANDED: Final = ("asyncio, handed over", "trio, handed over")
 """Gateways that get their sockets from somebody else's server."""
 THREADS: Final = "threads"
 """The third shell, `examples/own_shell.py`."""
+PATIENCE_S: Final = 20.0
+"""How long a client waits for what must come."""
 _START_S: Final = 10.0
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 """Above livegate's own limit, which tells the client."""
@@ -116,6 +122,26 @@ async def handed_on_trio(settings: Settings, sockets: Sequence[socket], until: U
     await trio_server(gateway.serve, sockets, until_drained)
 
 
+async def routed(
+    face: ModuleType, settings: Settings, sockets: Sequence[socket], until: Until
+) -> None:
+    """Serve the WebSockets that a route of Starlette's has accepted."""
+    gateway = face.Gateway(settings.target, settings.session)
+
+    async def take(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await gateway.serve(face.AsgiSocket(websocket.scope, websocket.receive, websocket.send))
+
+    async def until_drained() -> None:
+        async with gateway:
+            await until()
+
+    def site(_: App) -> Starlette:
+        return Starlette(routes=[WebSocketRoute("/api/gemini/ws", take)])
+
+    await face.serve(settings, sockets, until_drained, wrap=site)
+
+
 WAYS: Final[
     Mapping[str, tuple[str, Callable[[Settings, Sequence[socket], Until], Awaitable[None]]]]
 ] = MappingProxyType(
@@ -124,6 +150,8 @@ WAYS: Final[
         "trio": ("trio", livegate.trio.serve),
         "asyncio, handed over": ("asyncio", handed_on_asyncio),
         "trio, handed over": ("trio", handed_on_trio),
+        "asyncio, routed": ("asyncio", partial(routed, livegate.asyncio)),
+        "trio, routed": ("trio", partial(routed, livegate.trio)),
     }
 )
 """Name -> runtime, and what serves a gateway on it."""
