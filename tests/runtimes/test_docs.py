@@ -108,11 +108,11 @@ def test_readme_is_short() -> None:
     assert len(docs.README.read_text("utf-8").splitlines()) <= 120
 
 
-@pytest.mark.parametrize("page", [docs.API, docs.README], ids=lambda path: path.name)
+@pytest.mark.parametrize("page", docs.PAGES, ids=lambda path: path.name)
 def test_files_that_are_named_exist(page: Path) -> None:
     """Each path and link into the project leads somewhere."""
     text = page.read_text("utf-8")
-    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
     assert all((page.parent / link).exists() for link in links)
     paths = re.findall(r"`((?:examples|runtimes|protocol|docs|tests)/[\w./-]+)`", text)
     assert [path for path in paths if not (docs.ROOT / path).exists()] == []
@@ -335,6 +335,8 @@ def _elsewhere(test: str) -> Callable[[], None]:
     return check
 
 
+MOUNTED = ("fastapi", "starlette", "quart", "trio")
+HANDED = ("websockets", "trio_websocket", "fastapi")
 VENV = "python3 -m venv .venv && .venv/bin/pip install -q nox && .venv/bin/nox -s"
 CHAT = _elsewhere("test_cli.py::test_chat_on_pipes")
 WSCAT = _elsewhere("test_original_clients.py::test_wscat_text")
@@ -352,6 +354,15 @@ COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
         "wscat -c ws://localhost:8000/api/gemini/ws": WSCAT,
         '{"type":"message","data":{"text":"Hello Gemini!"}}': WSCAT,
         "python examples/debug_gemini_ws.py": _elsewhere("test_mounts.py::test_the_debug_server"),
+        "python examples/own_shell.py --emulator": _elsewhere("test_mounts.py::test_own_shell"),
+        **dict.fromkeys(
+            [f"python examples/mount_{name}.py --emulator" for name in MOUNTED],
+            _elsewhere("test_mounts.py::test_mounted"),
+        ),
+        **dict.fromkeys(
+            [f"python examples/handed_{name}.py --emulator" for name in HANDED],
+            _elsewhere("test_mounts.py::test_handed_over"),
+        ),
         f"{VENV} demo": _session("demo"),
         f"{VENV} tests": _session("tests"),
     }
@@ -364,8 +375,9 @@ A command that is not here fails `test_no_command_is_new`: decide what runs it.
 
 def test_no_command_is_new() -> None:
     """Each command of the pages has somebody who runs it, and no other is kept."""
-    blocks = [block for block in (*API.blocks, *README.blocks) if block.language == "bash"]
-    assert {line for block in blocks for line in docs.commands(block)} == set(COMMANDS)
+    blocks = [block for page in docs.PAGES for block in docs.read(page).blocks]
+    shell = [block for block in blocks if block.language == "bash"]
+    assert {line for block in shell for line in docs.commands(block)} == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

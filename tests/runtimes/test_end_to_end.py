@@ -14,6 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 import running
 from livegate import recordings
 from livegate.emulator import Emulator, Options, echo_of, tone_of
+from raw_client import RawClient
 
 RECEIVE_S = 20.0
 SILENCE = bytes(32_000)
@@ -22,7 +23,7 @@ MANY = 100
 
 @pytest.fixture(params=running.VARIANTS)
 def variant(request: pytest.FixtureRequest) -> str:
-    """Each runtime, and the SDK."""
+    """Each runtime, sockets that it was handed, and the SDK."""
     return str(request.param)
 
 
@@ -123,13 +124,21 @@ def test_many_sessions(variant: str, gemini: Emulator) -> None:
         gemini.wait_until(lambda _: process.num_fds() <= before)
 
 
-def test_client_leaves(variant: str, gemini: Emulator) -> None:
-    """When the client leaves, even in mid-answer and without a word, the link to Gemini ends."""
-    with running.variant(variant, "canary", gemini.url) as gateway:
+@pytest.mark.parametrize("way", [*running.WAYS, running.THREADS, running.SDK])
+def test_client_leaves(way: str, gemini: Emulator) -> None:
+    """When the client leaves in mid-answer, with a word or without, the link to Gemini ends."""
+    long = b'{"type":"text","text":"/long"}'
+    with running.variant(way, "canary", gemini.url) as gateway:
         for is_polite in (True, False):
             with connect(gateway.url, close_timeout=0) as client:
-                send(client, type="text", text="/long")
+                client.send(long, text=True)
                 until(client, "response")
                 if not is_polite:
                     client.socket.shutdown(socket.SHUT_RDWR)
-            gemini.wait_until(lambda service: service.links_open == 0, timeout_s=1.0)
+            gemini.wait_until(lambda service: service.links_open == 0, timeout_s=2.0)
+        with RawClient(gateway.url) as deaf:  # it takes in less than there is to send
+            deaf.send(1, b'{"type":"config","response_modalities":["AUDIO"]}')
+            deaf.send(1, long)
+            deaf.read_until(b'"audio"')
+            deaf.reset()
+            gemini.wait_until(lambda service: service.links_open == 0, timeout_s=2.0)

@@ -27,11 +27,11 @@ MIB: Final = 1024 * 1024
 
 @pytest.fixture(params=running.VARIANTS)
 def variant(request: pytest.FixtureRequest) -> str:
-    """Each runtime, and the SDK."""
+    """Each runtime, sockets that it was handed, and the SDK."""
     return str(request.param)
 
 
-@pytest.fixture(params=running.RUNTIMES)
+@pytest.fixture(params=(*running.RUNTIMES, *running.HANDED))
 def runtime(request: pytest.FixtureRequest) -> str:
     """Each runtime."""
     return str(request.param)
@@ -51,7 +51,7 @@ def scripted(act: Callable[[ServerConnection], None]) -> Generator[str, None, No
     """A WebSocket server that does as it is told."""
     quiet = logging.getLogger("quiet")  # this side may know the key
     quiet.setLevel(logging.ERROR)
-    with serve(act, "127.0.0.1", 0, logger=quiet) as server:
+    with serve(act, "127.0.0.1", 0, logger=quiet, close_timeout=1) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -9,6 +9,9 @@ import attrs
 ROOT: Final = Path(__file__).resolve().parents[2]
 API: Final = ROOT / "docs" / "api.md"
 README: Final = ROOT / "README.md"
+EMBEDDING: Final = ROOT / "docs" / "embedding.md"
+MOUNTING: Final = ROOT / "docs" / "mounting.md"
+PAGES: Final = (API, README, EMBEDDING, MOUNTING)
 _FENCE: Final = "```"
 
 

@@ -25,13 +25,17 @@ def judge(bug: Bug) -> tuple[float, str]:
     """Return how many seconds a bug lived, and what the machine said of it, if anything."""
     with planted(bug) as copy:
         began = time.monotonic()
-        done = subprocess.run(  # noqa: S603 - our own interpreter
-            [sys.executable, __file__, "--hunt"],
-            env={**os.environ, "PYTHONPATH": str(copy)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - our own interpreter
+                [sys.executable, __file__, "--hunt"],
+                env={**os.environ, "PYTHONPATH": str(copy)},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=2 * _PATIENCE_S,
+            )
+        except subprocess.TimeoutExpired:
+            return time.monotonic() - began, ""
         return time.monotonic() - began, done.stdout.strip() or done.stderr[-200:]
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from websockets.asyncio.server import ServerConnection
+
 from livegate.asyncio import upstream
+from livegate.asyncio.client import lent
 from livegate.asyncio.relay import Bell, Relay
 from livegate.protocol import SessionOptions
 from livegate.shell import gateway
-from livegate.shell.sockets import Dial
+from livegate.shell.sockets import ClientSocket, Dial
 from livegate.shell.target import Target
 
 
@@ -38,3 +41,15 @@ class Gateway(gateway.Gateway):
         await super().drain()
         if self._aclose is not None:
             await self._aclose()
+
+    async def serve(self, client: ClientSocket | ServerConnection) -> None:
+        """Run one client's session until it ends, and its connection with it.
+
+        Args:
+            client: A connection that the application has accepted, or an `AsgiSocket`.
+        """
+        if not isinstance(client, ServerConnection):
+            await super().serve(client)
+            return
+        async with lent(client) as socket:
+            await super().serve(socket)

@@ -9,13 +9,13 @@ from typing import Any, cast
 import hypercorn.trio
 
 import trio
-from livegate.shell.asgi import App, Application
+from livegate.shell.asgi import App, Application, AsgiSocket
 from livegate.shell.listener import hypercorn_config
 from livegate.shell.settings import Settings
 from livegate.shell.target import SettingsError
 from livegate.trio.gateway import Gateway
 
-__all__ = ["App", "Gateway", "app", "serve"]
+__all__ = ["App", "AsgiSocket", "Gateway", "app", "serve"]
 
 
 def app(settings: Settings) -> App:

@@ -10,7 +10,7 @@ from livegate.shell.faults import DialError
 from livegate.shell.pump import Pump
 from livegate.shell.sessions import Sessions
 from livegate.shell.sockets import ClientSocket, Closed, Dial, UpstreamSocket
-from livegate.shell.target import CLOSE_GRACE_S
+from livegate.shell.target import CLOSE_GRACE_S, FAREWELL_S
 
 _CLIENT: Final = 1
 
@@ -44,6 +44,8 @@ class Relay:
         self._client_scope = trio.CancelScope()
         self._link_scopes: dict[int, trio.CancelScope] = {}
         self._open_links: set[int] = set()
+        self._is_sending = False
+        """Cut short now, the stream ends in the middle of a message."""
 
     async def run(self) -> None:
         """Serve the client until it has gone or the session has closed it."""
@@ -52,6 +54,12 @@ class Relay:
                 await self._run_client()
         finally:
             self._sessions.discard(self._pump)
+
+    async def fail(self, code: int) -> None:
+        """Close the client's socket after `run` has failed, if it still takes a message."""
+        if not self._is_sending:
+            with trio.move_on_after(FAREWELL_S):
+                await self._client.close(code, "")
 
     async def _run_client(self) -> None:
         try:
@@ -103,7 +111,9 @@ class Relay:
             if isinstance(item, commands.CloseClient):
                 await self._client.close(item.code, item.reason)
                 return
+            self._is_sending = True
             await self._client.send(item.payload, is_text=item.is_text)
+            self._is_sending = False
             self._pump.feed(inputs.Sent(Side.CLIENT, _CLIENT, len(item.payload)))
 
     async def _keep_time(self) -> None:

@@ -81,6 +81,7 @@ class CoreSystem:
         while (deadline := self._session.deadline) is not None and deadline <= until:
             self._now = max(self._now, deadline)
             self._handle(inputs.DeadlineReached())
+            assert self._session.deadline != deadline, "the deadline stands still"
             self._read()
         self._now = until
 
