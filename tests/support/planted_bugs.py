@@ -46,6 +46,7 @@ class Bug:
 
 
 _FAST: Final = "sockets as fast as can be have nothing queued"
+_OLD: Final = "no peer speaks on a link that has ended"
 BUGS: Final = (
     Bug("content is given twice", "session.py", "self._deliver(item)\n", "self._deliver(item)\n                self._deliver(item)\n"),
     Bug("content is lost when a link opens", "session.py", "        self._answer_configs()\n        self._advance()\n\n    def _answer", "        self._answer_configs()\n        self._line.drop_content()\n        self._advance()\n\n    def _answer"),
@@ -89,7 +90,7 @@ BUGS: Final = (
     Bug("a forgotten handle is tried for ever", "session.py", "            self._memory.forget()\n", ""),
     Bug("a lost conversation is hidden", "memory.py", "return Loss.ALL if had_history else Loss.NOTHING", "return Loss.NOTHING"),
     Bug("a handle from mid-turn counts as covering", "memory.py", "self._is_covered = self._is_covered or is_idle", "self._is_covered = True"),
-    Bug("an old link is listened to", "session.py", "inputs.UpstreamGone():\n                return self._is_linked and event.link == self._out.upstream_link", "inputs.UpstreamGone():\n                return self._is_linked"),
+    Bug("an old link is listened to", "outbox.py", "inputs.UpstreamGone():\n                return is_linked and event.link == self.upstream_link", "inputs.UpstreamGone():\n                return is_linked", _OLD),
     Bug("a closed session goes on", "session.py", "        if self._phase is Phase.CLOSED:\n            return []\n", ""),
     Bug("a frame after the close", "session.py", "        self._reply(replies.error(code, sentence))\n        self._out.close_client(FATAL[code])\n", "        self._out.close_client(FATAL[code])\n        self._reply(replies.error(code, sentence))\n"),
     Bug("base64 is not checked", "frames.py", "    audio.check_base64(field, text)\n", ""),

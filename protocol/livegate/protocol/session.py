@@ -84,7 +84,7 @@ class Session:
         if self._phase is Phase.CLOSED:
             return []
         self._now = now
-        if self._is_news(event):
+        if self._out.concerns(event, is_linked=self._is_linked):
             self._dispatch(event)
         return self._out.take()
 
@@ -109,18 +109,6 @@ class Session:
         return self._turns.state
 
     # Inputs
-
-    def _is_news(self, event: inputs.Input) -> bool:
-        """Whether an input is about a socket that this session still has."""
-        match event:
-            case inputs.ClientFrame() | inputs.ClientGone() | inputs.Sent(side=Side.CLIENT):
-                return event.link == self._out.client_link
-            case inputs.UpstreamOpened() | inputs.UpstreamFrame() | inputs.UpstreamGone():
-                return self._is_linked and event.link == self._out.upstream_link
-            case inputs.DialFailed() | inputs.Sent():
-                return self._is_linked and event.link == self._out.upstream_link
-            case _:
-                return True
 
     def _dispatch(self, event: inputs.Input) -> None:
         match event:
@@ -184,11 +172,17 @@ class Session:
         except ValueError:
             self._out.log(Event.UPSTREAM_UNREADABLE, bytes=len(payload))
             return
+        has_turned = False
         for message in messages:
             if self._phase in (Phase.LIVE, Phase.HANDOVER):
-                self._hear(message)
+                has_turned |= self._hear(message)
             elif isinstance(message, gemini.SetupComplete) and self._phase is Phase.SETUP:
                 self._set_up()
+        # Only now: the handle for what the message says may have come with it.
+        if self._phase is Phase.HANDOVER and self._may_relink:
+            self._step(Trigger.RELINK)
+        elif self._phase is Phase.HANDOVER and has_turned:
+            self._await_boundary()
 
     def _expired(self, timer: Timer) -> None:
         match timer:
@@ -382,8 +376,8 @@ class Session:
                 self._reply(replies.system(f"{retired.why}: using {retired.got}"))
             self._reply(replies.config_success(config.report(delta, plan)))
 
-    def _hear(self, message: gemini.Message) -> None:
-        """Pass on one message of Gemini, or act on it."""
+    def _hear(self, message: gemini.Message) -> bool:
+        """Pass on one message of Gemini, or act on it; return whether the turn has changed."""
         match message:
             case gemini.Resumable(handle=handle):
                 is_idle = self._turns.state is Turn.IDLE and not self._speech.is_speaking
@@ -393,6 +387,8 @@ class Session:
                 self._out.log(Event.UPSTREAM_WENT_AWAY, s=round(time_left_s))
             case gemini.Interrupted():
                 self._silence(self._turns.cut_off())
+            case gemini.Sound() | gemini.ModelText() | gemini.OutputTranscript():
+                self._memory.spoke()
             case _:
                 pass
         before = self._turns.state
@@ -404,10 +400,7 @@ class Session:
         has_turned = has_ended or self._turns.state is not before
         if has_turned:
             self._is_proven, self._failures = True, 0
-        if self._phase is Phase.HANDOVER and self._may_relink:
-            self._step(Trigger.RELINK)
-        elif self._phase is Phase.HANDOVER and has_turned:
-            self._await_boundary()
+        return has_turned
 
     def _upstream_gone(self, code: int, reason: str) -> None:
         is_set_up = self._phase in (Phase.LIVE, Phase.HANDOVER)

@@ -35,6 +35,11 @@ class Said:
     handle: str = ""
     goes_away: bool = False
 
+    @property
+    def is_output(self) -> bool:
+        """Whether it is a piece of an answer."""
+        return bool(self.sounds or self.texts or self.transcript or self.calls)
+
     def renamed(self, number: int, calls: Sequence[str]) -> "Said":
         """Return a message like this one, whose contents no other message has.
 

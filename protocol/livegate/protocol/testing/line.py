@@ -10,6 +10,9 @@ from livegate.protocol.testing.wishes import Book, Wish
 _ROOM: Final = 200 * 1024
 """Bytes that may wait for Gemini before a gateway may stop reading the client."""
 _LEAST: Final = 512
+_SILENCE: Final = 44 * 1024
+"""What an end of speech may take: a second of silence."""
+_BYTES_PER_S: Final = 32_000
 
 
 @attrs.frozen
@@ -20,6 +23,16 @@ class Content:
     sound: str = ""
     """Base64."""
     image: str = ""
+    is_end: bool = False
+    """The end of speech."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the sound plays."""
+        return len(self.sound) * 3 // 4 / _BYTES_PER_S
+
+
+END: Final = Content(is_end=True)
 
 
 @attrs.frozen
@@ -45,8 +58,14 @@ class Line:
     @property
     def has_room(self) -> bool:
         """Whether the client may say more without being held up."""
-        sizes = [len(one.sound) + _LEAST for one in self.items if isinstance(one, Content)]
+        content = [one for one in self.items if isinstance(one, Content)]
+        sizes = [len(one.sound) + _SILENCE * one.is_end for one in content]
         return sum(sizes) + _LEAST * (len(self.items) + len(self.unanswered)) < _ROOM
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether speech waits."""
+        return any(isinstance(one, Content) and one.sound for one in self.items)
 
     def absorb(self) -> None:
         """Put the configs at the head of the line in force."""

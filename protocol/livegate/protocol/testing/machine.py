@@ -26,7 +26,7 @@ from livegate.protocol.testing.wishes import Wish
 from livegate.protocol.transcript import Action, ClientSends, Stimulus
 
 _JPEG: Final = "/9j/2Q=="
-_LONG: Final = 40_000
+_LONG: Final = 40_100
 """More bytes than go to Gemini in one message."""
 _SETTLING: Final = 100
 _MOMENT_S: Final = 0.01

@@ -4,6 +4,7 @@ The machine tells it what a peer is about to do (`client_...`, `gemini_...`), th
 the gateway did (`saw`), then asks whether all is well (`check`).
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Final
@@ -15,7 +16,7 @@ from livegate.protocol.errors import FATAL, ErrorCode
 from livegate.protocol.replies import CONNECTED, RECONNECTED
 from livegate.protocol.testing.answers import Answers, Pattern, Said
 from livegate.protocol.testing.frames_seen import check_close, check_frame
-from livegate.protocol.testing.line import Config, Content, Line
+from livegate.protocol.testing.line import END, Config, Content, Line
 from livegate.protocol.testing.wishes import Book, Wish, is_report_of
 from livegate.protocol.transcript import Observation
 
@@ -23,6 +24,7 @@ _FAILURES: Final = frozenset({"upstream_unavailable", "model_unknown", "setup_re
 _PATIENCE_S: Final = 120.0
 """Longer than any span after which a gateway must have done, or given up, what it was asked."""
 _SETUP_S: Final = 15.0
+_PAUSE_S: Final = 1.0
 _GRACE_S: Final = 1.0
 _LONG: Final = 512
 
@@ -67,9 +69,9 @@ class Model:
     """The newest that Gemini still knows, and its model."""
     _has_history: bool = False
     _tells_loss: bool = False
-    _is_unended: bool = False
-    _knows_speech: bool = True
-    """Cleared for good by a config about end-of-speech detection: it changes whose affair it is."""
+    _is_speaking: bool = False
+    _flush_at: float = math.inf
+    """When the sound that came last has stopped for long enough to count as ended."""
     _is_active: bool = False
     """Between activityStart and activityEnd."""
 
@@ -108,15 +110,16 @@ class Model:
         """The client sends something for Gemini."""
         self._begin("content")
         self.line.items.append(content)
+        if content.sound:
+            self._is_speaking = True
+            if not self.book.terms().is_manual:
+                self._flush_at = self.now + content.seconds + _PAUSE_S
 
     def client_wishes(self, wish: Wish | None) -> None:
         """The client sends a config; None stands for a bad one."""
         self._begin("config")
         self.line.items.append(Config(wish))
-        if wish is not None and {"vad"} & wish.settings.keys():
-            self._knows_speech = False
-        # Where an end of speech may wait in between, the setup will show.
-        if self.link.state == "dialling" and not self._is_unended:
+        if self.link.state == "dialling":
             self.line.absorb()
 
     def client_pings(self, data: object) -> None:
@@ -138,12 +141,17 @@ class Model:
     def client_ends_speech(self) -> None:
         """The client says that the speaker has finished."""
         self._begin("speech ends")
+        if self._is_speaking and not self.answers.terms.is_manual:
+            self.line.items.append(END)
+        self._hush()
 
     def client_marks_activity(self, *, is_start: bool) -> None:
         """The client says that the user begins or has finished, while all flows."""
         self._begin("activity")
         if not self.answers.terms.is_manual or not (is_start or self._is_active):
             self.complaints += 1
+        if self.answers.terms.is_manual and not is_start:
+            self._hush()
 
     def client_answers_call(self, call: str) -> None:
         """The client sends the result of a call, or of none, while all flows."""
@@ -189,6 +197,7 @@ class Model:
         """Gemini sends a message on a link that is ready."""
         self._begin("message")
         self._expected += self.answers.heard(said)
+        self._has_history |= said.is_output
         if said.handle:
             self._handle = (said.handle, self.book.model)
 
@@ -208,13 +217,16 @@ class Model:
             self._handle = ("", "")
             self._begin("close again")
         self._end_link()
-        if was_ready:
-            self._is_unended = False
+        if was_ready and not self.line.has_sound:
+            self._hush()
 
     def time_passes(self, seconds: float) -> None:
         """Let the clock run."""
         self._begin("time")
         self.now += seconds
+        if self._flush_at <= self.now:
+            self.line.items.append(END)
+            self._hush()
 
     # What the gateway did
 
@@ -249,6 +261,7 @@ class Model:
             AssertionError: Something is missing.
         """
         self._check_answers()
+        self._skip_ends()
         assert self._closed_with is None, f"not closed with {self._closed_with}"
         assert not self._tells_loss, "a conversation started anew, and nobody was told"
         if self.is_over:
@@ -270,7 +283,6 @@ class Model:
         assert not self.line, f"never given to Gemini, or never answered: {self.line}"
         assert not self.pongs, f"pings without an answer: {list(self.pongs)}"
         assert not self.complaints, f"{self.complaints} errors are missing"
-        assert not (self._is_unended and self._knows_speech), "the end of speech was never told"
 
     # Frames
 
@@ -305,6 +317,7 @@ class Model:
             assert self.line.answered_config() is None, "bad_config answers a good config"
         elif code == "setup_refused" and self._cue == "content":
             assert isinstance(self.line.items.pop(), Content)
+            self._hush()
         elif code in _FAILURES:
             self._failed(code)
         elif code in ("upstream_lost", *FATAL):
@@ -315,7 +328,7 @@ class Model:
 
     def _failed(self, code: str) -> None:
         """A link was never set up: what waited is dropped, and configs have their answer."""
-        self._is_unended = False
+        self._hush()
         self.line.drop(code)
         if code != "upstream_unavailable":
             self.book.take_back()
@@ -327,8 +340,6 @@ class Model:
             assert self.link.state == "open", "a setup on a link that is not open"
             assert self.link.setup is None, "two setups on one link"
             self.link.setup = body
-            if self._is_unended and not self.book.fits(body):
-                self.line.absorb()
             self._check_handle(body)
             self.book.check_setup(body)
             return
@@ -343,16 +354,17 @@ class Model:
         """Check a piece of content against the head of the line."""
         sound, text = _part(body, "audio", "data"), _text_of(body)
         if "audioStreamEnd" in body or (sound and not sound.strip("A=") and len(sound) > _LONG):
-            assert self._is_unended or not self._knows_speech, "an end of speech without speech"
-            self._is_unended = False
+            assert self.line.next_content(kind) == END, "an end of speech that nothing caused"
+            self.line.give()
             return
         if {"activityStart", "activityEnd"} & body.keys():
             self._marked(is_start="activityStart" in body)
             return
+        self._skip_ends()
         head = self.line.next_content(kind)
+        assert head != END, "the end of speech was not told"
         if sound:
             self.line.give_sound(head, sound)
-            self._is_unended = not self.answers.terms.is_manual
         elif text:
             assert text == head.text, f"not the next text: {text}"
             self.line.give()
@@ -360,6 +372,17 @@ class Model:
         else:
             assert _part(body, "video", "data") == head.image, f"not the next picture: {body!r}"
             self.line.give()
+
+    def _skip_ends(self) -> None:
+        """Take out ends of speech where they mean nothing to Gemini: by hand it is told others."""
+        while self.link.state == "ready" and self.answers.terms.is_manual:
+            if not self.line.items or self.line.items[0] != END:
+                return
+            self.line.give()
+
+    def _hush(self) -> None:
+        """Nobody speaks any more."""
+        self._is_speaking, self._flush_at = False, math.inf
 
     def _marked(self, *, is_start: bool) -> None:
         assert self.answers.terms.is_manual, "activity, where Gemini finds out itself"
@@ -427,8 +450,6 @@ class Model:
             assert self._errors["upstream_unavailable"], "a failed dial was not reported"
         elif kind in ("key", "quota") or self._cue == "denied":
             assert self._errors.keys() & set(FATAL), "a refused key was not reported"
-        if self._cue == "speech ends" and self.is_flowing and self._knows_speech:
-            assert not self._is_unended, "the end of speech was not told"
 
     def _check_clocks(self) -> None:
         is_waiting = self.link.state in ("dialling", "open")

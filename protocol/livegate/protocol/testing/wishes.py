@@ -97,14 +97,6 @@ class Book:
             got = _at(setup, path)
             assert got == wanted, f"{name} should be {wanted!r}, and is {got!r}"
 
-    def fits(self, setup: Mapping[str, object]) -> bool:
-        """Whether Gemini's setup is what the config in force asks for."""
-        try:
-            self.check_setup(setup)
-        except AssertionError:
-            return False
-        return True
-
     @property
     def model(self) -> str:
         """The model in force, without `models/`."""
