@@ -4,10 +4,9 @@ import traceback
 from collections.abc import Callable
 from typing import Protocol
 
-from livegate.protocol import SessionOptions
 from livegate.shell.logs import LOGGER
 from livegate.shell.pump import Bell
-from livegate.shell.sessions import Sessions
+from livegate.shell.sessions import Maker, Sessions
 from livegate.shell.sockets import ClientSocket, Dial
 from livegate.shell.target import Target
 
@@ -28,7 +27,7 @@ class Gateway:
     def __init__(
         self,
         target: Target,
-        options: SessionOptions,
+        make: Maker,
         dial: Dial,
         new_relay: Callable[[ClientSocket, Dial, Sessions], Relay],
         new_bell: Callable[[], Bell],
@@ -36,7 +35,7 @@ class Gateway:
         self._key = target.key
         self._dial = dial
         self._new_relay = new_relay
-        self._sessions = Sessions(options)
+        self._sessions = Sessions(make)
         self._one_ended = new_bell()
 
     async def serve(self, client: ClientSocket) -> None:

@@ -1,8 +1,11 @@
 """What the operator decided, from wherever it was said."""
 
+from pathlib import Path
+
 import attrs
 
 from livegate.protocol import SessionOptions
+from livegate.shell.journals import DEFAULT_MAX_MB, Journals
 from livegate.shell.target import Target, target
 
 
@@ -14,6 +17,24 @@ class Settings:
     session: SessionOptions = attrs.field(factory=SessionOptions)
     page: str | None = "gemini_live_demo.html"
     """The page of `livegate.pages` at `/`, or None for a line of text."""
+    journal: Path | None = None
+    """A folder where every session is recorded, for `livegate replay`."""
+    journal_media: bool = False
+    """Whether sound and pictures are recorded too."""
+    journal_max_mb: float = DEFAULT_MAX_MB
+    """Where a journal ends, in megabytes."""
+
+    @property
+    def journals(self) -> Journals | None:
+        """How sessions are recorded, if they are."""
+        if self.journal is None:
+            return None
+        return Journals(
+            folder=self.journal,
+            key=self.target.key,
+            keeps_media=self.journal_media,
+            max_mb=self.journal_max_mb,
+        )
 
 
 def settings(

@@ -19,7 +19,8 @@ __all__ = ["App", "Gateway", "app", "serve"]
 
 def app(settings: Settings) -> App:
     """Return the gateway as an ASGI application for hypercorn's trio worker, or to mount."""
-    return App(Gateway(settings.target, settings.session), page=settings.page)
+    gateway = Gateway(settings.target, settings.session, journals=settings.journals)
+    return App(gateway, page=settings.page)
 
 
 async def serve(
@@ -37,7 +38,7 @@ async def serve(
         until: Returns when it is time to end; by default at SIGINT or SIGTERM.
         wrap: Puts another ASGI application around the gateway's.
     """
-    gateway = Gateway(settings.target, settings.session)
+    gateway = Gateway(settings.target, settings.session, journals=settings.journals)
     inner = App(gateway, page=settings.page)
     await hypercorn.trio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
         cast("Any", wrap(inner) if wrap else inner),  # hypercorn has types of its own for ASGI
