@@ -30,6 +30,7 @@ from terminal import LIVEGATE, clean_environment
 
 API = docs.read(docs.API)
 README = docs.read(docs.README)
+JOURNAL = docs.read(docs.JOURNAL)
 RECEIVE_S = 10.0
 
 ORIGINAL_HEADINGS = """
@@ -108,7 +109,7 @@ def test_readme_is_short() -> None:
     assert len(docs.README.read_text("utf-8").splitlines()) <= 120
 
 
-@pytest.mark.parametrize("page", [docs.API, docs.README], ids=lambda path: path.name)
+@pytest.mark.parametrize("page", [docs.API, docs.README, docs.JOURNAL], ids=lambda path: path.name)
 def test_files_that_are_named_exist(page: Path) -> None:
     """Each path and link into the project leads somewhere."""
     text = page.read_text("utf-8")
@@ -273,6 +274,17 @@ def test_the_readmes_snippets(monkeypatch: pytest.MonkeyPatch) -> None:
             assert isinstance(names.pop("application"), App)
 
 
+def test_the_journal(tmp_path: Path) -> None:
+    """The page's journal replays as the page shows."""
+    (lines,) = JOURNAL.under("Format", "json")
+    (screen,) = JOURNAL.under("Format", "console")
+    name = screen.text.partition(":")[0]
+    (tmp_path / name).write_text(lines.text, "utf-8")
+    shown = terminal.run(*LIVEGATE, "replay", name, folder=tmp_path)
+    assert shown.stdout.endswith(screen.text)  # behind a warning, once the version is another
+    assert shown.returncode == 0
+
+
 def _installed() -> None:
     """Stand in for installing: what is tested here is installed."""
     assert importlib.metadata.version("livegate") == __version__
@@ -338,6 +350,7 @@ def _elsewhere(test: str) -> Callable[[], None]:
 VENV = "python3 -m venv .venv && .venv/bin/pip install -q nox && .venv/bin/nox -s"
 CHAT = _elsewhere("test_cli.py::test_chat_on_pipes")
 WSCAT = _elsewhere("test_original_clients.py::test_wscat_text")
+RECORDED = _elsewhere("test_replay.py::test_serve_records")
 COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
     {
         "pip install .": _installed,
@@ -352,6 +365,9 @@ COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
         "wscat -c ws://localhost:8000/api/gemini/ws": WSCAT,
         '{"type":"message","data":{"text":"Hello Gemini!"}}': WSCAT,
         "python examples/debug_gemini_ws.py": _elsewhere("test_mounts.py::test_the_debug_server"),
+        "livegate replay FILE": RECORDED,
+        "livegate serve --journal journals": RECORDED,
+        "livegate replay journals/*.jsonl": RECORDED,
         f"{VENV} demo": _session("demo"),
         f"{VENV} tests": _session("tests"),
     }
@@ -364,7 +380,12 @@ A command that is not here fails `test_no_command_is_new`: decide what runs it.
 
 def test_no_command_is_new() -> None:
     """Each command of the pages has somebody who runs it, and no other is kept."""
-    blocks = [block for block in (*API.blocks, *README.blocks) if block.language == "bash"]
+    blocks = [
+        block
+        for page in (API, README, JOURNAL)
+        for block in page.blocks
+        if block.language == "bash"
+    ]
     assert {line for block in blocks for line in docs.commands(block)} == set(COMMANDS)
 
 

@@ -9,6 +9,7 @@ import attrs
 ROOT: Final = Path(__file__).resolve().parents[2]
 API: Final = ROOT / "docs" / "api.md"
 README: Final = ROOT / "README.md"
+JOURNAL: Final = ROOT / "docs" / "journal.md"
 _FENCE: Final = "```"
 
 

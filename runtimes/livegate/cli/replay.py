@@ -22,7 +22,7 @@ _WHY: Final[Mapping[Event, str]] = MappingProxyType(
     }
 )
 """Log lines that explain, in short."""
-_LONG: Final = re.compile(r"[\w+/=-]{64,}")
+_LONG: Final = re.compile(r"[A-Za-z0-9+/=_-]{64,}")
 """A word that nobody reads: sound, a picture, a handle."""
 _SHOWN_OF_LONG: Final = 24
 _SHOWN: Final = 400
