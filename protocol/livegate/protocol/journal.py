@@ -115,7 +115,7 @@ class _Header(msgspec.Struct):
 class _Entry(msgspec.Struct, omit_defaults=True):
     now: float
     event: Mapping[str, object] = msgspec.field(name="input")
-    commands: list[Mapping[str, object]]
+    commands: list[Mapping[str, object]] = []
     error: str = ""
 
 

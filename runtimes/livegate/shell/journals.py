@@ -1,5 +1,6 @@
 """Journals on disk: one file per session, a line per input, for `livegate replay`."""
 
+import contextlib
 import errno
 import io
 import os
@@ -19,7 +20,7 @@ from livegate.shell.logs import LOGGER
 from livegate.shell.target import Secret
 
 DEFAULT_MAX_MB: Final = 64
-"""About an hour of talk in pieces of 20 ms, without the sound itself."""
+"""Half an hour of talk without a pause, in pieces of 20 ms, their sound left out."""
 _MB: Final = 1_000_000
 
 
@@ -102,9 +103,10 @@ class Journal:
 
     def close(self) -> None:
         """End it."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):  # some disks tell only now that they are full
+                file.close()
 
     def _encoded(self, line: Header | Entry) -> bytes:
         if isinstance(line, Entry):
