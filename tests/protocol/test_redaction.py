@@ -188,7 +188,11 @@ class Conversation:
         return recorded(self.options, 7, 100.0, self.history, redaction)
 
 
+LABEL: Final = json.dumps({"type": "config", "data": {"app": f'say "token": "{TOKEN}", please'}})
+
+
 @given(st.lists(_events, max_size=6), st.sampled_from([REDACTION, KEEPING]))
+@example([inputs.ClientFrame(1, LABEL.encode(), is_text=True)], KEEPING)
 def test_replay_is_equal(events: list[Input], redaction: Redaction) -> None:
     """Whatever was left out, a session that is told the rest answers the same."""
     conversation = Conversation()
@@ -233,6 +237,7 @@ def _told() -> Conversation:
     frames: list[dict[str, object]] = [
         {"type": "config", "data": {"token": TOKEN, "tools": [{"google_search": True}]}},
         {"type": "config", "data": {"voice": {"api_key": TOKEN}}},
+        {"type": "config", "data": {"app": f"'token': '{TOKEN}'"}},
         {"type": "text", "text": f"my key is {KEY}"},
         {"type": "text", "text": json.dumps({"password": TOKEN})},
         {"type": "ping", "data": {"Authorization": f"Bearer {TOKEN}"}},

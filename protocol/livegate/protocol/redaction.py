@@ -163,14 +163,11 @@ def comparable(command: Command, *, keeps_media: bool) -> Command:
         case commands.SendClient(payload=payload) | commands.SendUpstream(payload=payload):
             if not keeps_media:
                 payload = _GIVEN_MEDIA.sub(lambda found: found[1] + b"A" * len(found[2]), payload)
-                payload = _cut_given(payload)
-            if _may_hold_secrets(payload):
-                for pattern in _GIVEN_SECRETS:
-                    payload = pattern.sub(lambda found: found[1] + b"x" * len(found[2]), payload)
-            return attrs.evolve(command, payload=payload)
-        case commands.Log(fields=fields) if not keeps_media:
+            kept = _without_given(payload, keeps_media=keeps_media)
+            return attrs.evolve(command, payload=kept)
+        case commands.Log(fields=fields):
             told = {
-                name: _cut_text(value) if isinstance(value, str) else value
+                name: _text(value, keeps_media=keeps_media) if isinstance(value, str) else value
                 for name, value in fields.items()
             }
             return attrs.evolve(command, fields=told)
@@ -183,6 +180,7 @@ class _Typed(msgspec.Struct):
 
 
 _typed = msgspec.json.Decoder(_Typed)
+_string = msgspec.json.Decoder(str)
 
 
 def _may_hold_secrets(payload: bytes) -> bool:
@@ -237,14 +235,21 @@ def _cut(payload: bytes) -> bytes:
     return _LONG.sub(cut, payload)
 
 
-def _cut_given(payload: bytes) -> bytes:
-    return _GIVEN_LONG.sub(
-        lambda found: found[0][:_GIVEN_HEAD] + b"A" * (len(found[0]) - _GIVEN_HEAD), payload
-    )
+def _without_given(payload: bytes, *, keeps_media: bool) -> bytes:
+    """Return JSON that is given out without secrets, and without long runs of base64."""
+    if not keeps_media:
+        payload = _GIVEN_LONG.sub(
+            lambda found: found[0][:_GIVEN_HEAD] + b"A" * (len(found[0]) - _GIVEN_HEAD), payload
+        )
+    if _may_hold_secrets(payload):
+        for pattern in _GIVEN_SECRETS:
+            payload = pattern.sub(lambda found: found[1] + b"x" * len(found[2]), payload)
+    return payload
 
 
-def _cut_text(text: str) -> str:
-    return _cut_given(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+def _text(text: str, *, keeps_media: bool) -> str:
+    """Return the same of a text."""
+    return _string.decode(_without_given(_json.encode(text), keeps_media=keeps_media))
 
 
 def _pseudonym(body: bytes, salt: bytes) -> bytes:
