@@ -270,6 +270,9 @@ def test_variables(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         "LIVEGATE_GEMINI_URL": ("ws://there", "ws://there"),
         "LIVEGATE_MODEL": ("gemini-x", "gemini-x"),
         "LIVEGATE_EMULATOR": ("1", True),
+        "LIVEGATE_JOURNAL": ("there", Path("there")),
+        "LIVEGATE_JOURNAL_MEDIA": ("1", True),
+        "LIVEGATE_JOURNAL_MAX_MB": ("0.5", 0.5),
     }
     for variable, (value, _) in values.items():
         monkeypatch.setenv(variable, value)

@@ -30,6 +30,7 @@ from terminal import LIVEGATE, clean_environment
 
 API = docs.read(docs.API)
 README = docs.read(docs.README)
+JOURNAL = docs.read(docs.JOURNAL)
 RECEIVE_S = 10.0
 
 ORIGINAL_HEADINGS = """
@@ -273,6 +274,17 @@ def test_the_readmes_snippets(monkeypatch: pytest.MonkeyPatch) -> None:
             assert isinstance(names.pop("application"), App)
 
 
+def test_the_journal(tmp_path: Path) -> None:
+    """The page's journal replays as the page shows."""
+    (lines,) = JOURNAL.under("Format", "json")
+    (screen,) = JOURNAL.under("Format", "console")
+    name = screen.text.partition(":")[0]
+    (tmp_path / name).write_text(lines.text, "utf-8")
+    shown = terminal.run(*LIVEGATE, "replay", name, folder=tmp_path)
+    assert shown.stdout.endswith(screen.text)  # behind a warning, once the version is another
+    assert shown.returncode == 0
+
+
 def _installed() -> None:
     """Stand in for installing: what is tested here is installed."""
     assert importlib.metadata.version("livegate") == __version__
@@ -340,6 +352,7 @@ HANDED = ("websockets", "trio_websocket", "fastapi")
 VENV = "python3 -m venv .venv && .venv/bin/pip install -q nox && .venv/bin/nox -s"
 CHAT = _elsewhere("test_cli.py::test_chat_on_pipes")
 WSCAT = _elsewhere("test_original_clients.py::test_wscat_text")
+RECORDED = _elsewhere("test_replay.py::test_serve_records")
 COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
     {
         "pip install .": _installed,
@@ -363,6 +376,9 @@ COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
             [f"python examples/handed_{name}.py --emulator" for name in HANDED],
             _elsewhere("test_mounts.py::test_handed_over"),
         ),
+        "livegate replay FILE": RECORDED,
+        "livegate serve --journal journals": RECORDED,
+        "livegate replay journals/*.jsonl": RECORDED,
         f"{VENV} demo": _session("demo"),
         f"{VENV} tests": _session("tests"),
     }

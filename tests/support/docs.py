@@ -11,7 +11,8 @@ API: Final = ROOT / "docs" / "api.md"
 README: Final = ROOT / "README.md"
 EMBEDDING: Final = ROOT / "docs" / "embedding.md"
 MOUNTING: Final = ROOT / "docs" / "mounting.md"
-PAGES: Final = (API, README, EMBEDDING, MOUNTING)
+JOURNAL: Final = ROOT / "docs" / "journal.md"
+PAGES: Final = (API, README, EMBEDDING, MOUNTING, JOURNAL)
 _FENCE: Final = "```"
 
 

@@ -120,6 +120,7 @@ class Session:
                 self._flow.sent(side, size)
             case inputs.DeadlineReached():
                 for timer in self._timers.take_expired(self._now):
+                    self._out.log(Event.TIMER_EXPIRED, timer=timer.name.lower())
                     self._expired(timer)
             case inputs.ClientOpened():
                 self._client_opened(event)
@@ -300,6 +301,8 @@ class Session:
         before, self._phase = self._phase, next_phase(self._phase, trigger)
         if self._phase is before:
             return
+        entered = self._phase.name.lower()
+        self._out.log(Event.PHASE_CHANGED, trigger=trigger.name.lower(), phase=entered)
         if self._phase is Phase.DIALING:
             self._dial()
         elif self._phase is Phase.HANDOVER:

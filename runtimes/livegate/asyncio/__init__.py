@@ -57,7 +57,7 @@ async def serve(
 def _gateway(settings: Settings) -> Gateway:
     """Return a gateway with the links that the settings ask for."""
     if settings.upstream == "websocket":
-        return Gateway(settings.target, settings.session)
+        return Gateway(settings.target, settings.session, journals=settings.journals)
     try:
         from livegate.asyncio.sdk import Sdk  # noqa: PLC0415 - an extra, and a second to import
     except ModuleNotFoundError:
@@ -65,7 +65,13 @@ def _gateway(settings: Settings) -> Gateway:
             "the upstream sdk needs google-genai: pip install 'livegate[genai]'"
         ) from None
     sdk = Sdk(settings.target)
-    return Gateway(settings.target, settings.session, dial=sdk.dial, aclose=sdk.aclose)
+    return Gateway(
+        settings.target,
+        settings.session,
+        dial=sdk.dial,
+        aclose=sdk.aclose,
+        journals=settings.journals,
+    )
 
 
 async def _drain_after(until: Callable[[], Awaitable[None]], gateway: Gateway) -> None:

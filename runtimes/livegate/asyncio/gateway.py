@@ -10,6 +10,9 @@ from livegate.asyncio.client import lent
 from livegate.asyncio.relay import Bell, Relay
 from livegate.protocol import SessionOptions
 from livegate.shell import gateway
+from livegate.shell.identity import Identity, drawn
+from livegate.shell.journals import Journals
+from livegate.shell.sessions import Maker
 from livegate.shell.sockets import ClientSocket, Dial
 from livegate.shell.target import Target
 
@@ -22,18 +25,22 @@ class Gateway(gateway.Gateway):
         options: What holds for every session.
         dial: Opens a link, if not as `livegate.asyncio.upstream` does.
         aclose: Ends what `dial` needs, once no session is left.
+        journals: Where sessions are recorded, if they are.
+        identify: Gives a session what differs between sessions, if not chance.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each thing that an embedder may decide
         self,
         target: Target,
         options: SessionOptions,
         *,
         dial: Dial | None = None,
         aclose: Callable[[], Awaitable[None]] | None = None,
+        journals: Journals | None = None,
+        identify: Callable[[], Identity] = drawn,
     ) -> None:
-        dial = dial or partial(upstream.dial, target)
-        super().__init__(target, options, dial, Relay, Bell)
+        make = Maker(options=options, runtime="asyncio", journals=journals, identify=identify)
+        super().__init__(target, make, dial or partial(upstream.dial, target), Relay, Bell)
         self._aclose = aclose
 
     async def drain(self) -> None:

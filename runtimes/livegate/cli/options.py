@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import importlib.util
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Final, TypeVar
 
@@ -13,6 +14,7 @@ import click
 from livegate.cli import environment
 from livegate.protocol import SessionOptions
 from livegate.protocol.profiles import DEFAULT_MODEL, bare_name
+from livegate.shell.journals import DEFAULT_MAX_MB
 from livegate.shell.settings import UPSTREAMS, Upstream
 from livegate.shell.target import SettingsError, Target, target
 
@@ -87,6 +89,29 @@ model = click.option(
     envvar="LIVEGATE_MODEL",
     show_envvar=True,
     help="For clients that name none.",
+)
+journal = click.option(
+    "--journal",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    envvar="LIVEGATE_JOURNAL",
+    show_envvar=True,
+    help="Record each session there, for livegate replay: all that is said, but no sound.",
+)
+journal_media = click.option(
+    "--journal-media",
+    is_flag=True,
+    envvar="LIVEGATE_JOURNAL_MEDIA",
+    show_envvar=True,
+    help="Record sound and pictures too.",
+)
+journal_max_mb = click.option(
+    "--journal-max-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_MAX_MB,
+    envvar="LIVEGATE_JOURNAL_MAX_MB",
+    show_envvar=True,
+    help="Where one session's journal ends, in megabytes.",
 )
 
 

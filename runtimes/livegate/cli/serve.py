@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from socket import socket
 
 import click
@@ -25,6 +26,9 @@ from livegate.shell.target import SettingsError
 @options.gemini_url
 @options.model
 @options.emulated
+@options.journal
+@options.journal_media
+@options.journal_max_mb
 @click.pass_obj
 def serve(
     from_file: Mapping[str, str],
@@ -35,8 +39,11 @@ def serve(
     log_level: str,
     gemini_url: str | None,
     model: str,
+    journal: Path | None,
+    journal_max_mb: float,
     *,
     emulated: bool,
+    journal_media: bool,
 ) -> None:
     """Run the gateway: a WebSocket, and a page to try it.
 
@@ -52,34 +59,41 @@ def serve(
             model=model,
             tls=upstream == "sdk",
         ) as gemini:
-            page = "gemini_live_demo.html"
-            run(gemini, runtime, host, port, log_level, page=page, upstream=upstream)
+            settings = Settings(
+                target=gemini.target,
+                session=gemini.session,
+                upstream=upstream,
+                journal=journal,
+                journal_media=journal_media,
+                journal_max_mb=journal_max_mb,
+            )
+            run(gemini, settings, runtime, host, port, log_level)
     except (SettingsError, OSError) as error:
         raise options.failed(error) from None
 
 
 def run(
     gemini: options.Gemini,
+    settings: Settings,
     runtime: str,
     host: str,
     port: int,
     log_level: str,
     *,
-    page: str,
-    upstream: Upstream = "websocket",
     wrap: Callable[[App], Application] | None = None,
 ) -> None:
     """Serve until told to end.
 
     Raises:
-        SettingsError: The runtime or the upstream is not installed, or cannot go there.
-        OSError: The address cannot be had.
+        SettingsError: The runtime or the upstream is not installed.
+        OSError: The address cannot be had, or journals cannot be written.
     """
-    face = options.face(runtime, upstream)
-    settings = Settings(target=gemini.target, session=gemini.session, page=page, upstream=upstream)
+    face = options.face(runtime, settings.upstream)
+    if settings.journals is not None:
+        settings.journals.prepare()
     sockets = listen(host, port)
     logs.set_up(log_level, gemini.target.key.value)
-    _announce(gemini, runtime, upstream, host, sockets)
+    _announce(gemini, settings, runtime, host, sockets)
     if runtime == "trio":
         import trio  # noqa: PLC0415 - an extra
 
@@ -91,8 +105,8 @@ def run(
 
 def _announce(
     gemini: options.Gemini,
+    settings: Settings,
     runtime: str,
-    upstream: Upstream,
     host: str,
     sockets: Sequence[socket],
 ) -> None:
@@ -101,9 +115,10 @@ def _announce(
     for title, text in (
         ("page", f"http://{where}/"),
         ("websocket", f"ws://{where}{PATH}"),
-        ("gemini", gemini.words + (", by google-genai" if upstream == "sdk" else "")),
+        ("gemini", gemini.words + (", by google-genai" if settings.upstream == "sdk" else "")),
         ("API key", gemini.key_words),
         ("model", gemini.session.default_model),
+        *([("journals", str(settings.journal))] if settings.journal else []),
         ("to end", "Ctrl+C"),
     ):
         click.echo(f"  {title:<10} {text}", err=True)

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
-from livegate.protocol import SessionOptions
 from livegate.shell.logs import LOGGER
 from livegate.shell.pump import Bell
-from livegate.shell.sessions import Sessions
+from livegate.shell.sessions import Maker, Sessions
 from livegate.shell.sockets import ClientSocket, Dial
 from livegate.shell.target import Target
 
@@ -33,7 +32,7 @@ class Gateway:
     def __init__(
         self,
         target: Target,
-        options: SessionOptions,
+        make: Maker,
         dial: Dial,
         new_relay: Callable[[ClientSocket, Dial, Sessions], Relay],
         new_bell: Callable[[], Bell],
@@ -41,7 +40,7 @@ class Gateway:
         self._key = target.key
         self._dial = dial
         self._new_relay = new_relay
-        self._sessions = Sessions(options)
+        self._sessions = Sessions(make)
         self._one_ended = new_bell()
 
     async def __aenter__(self) -> Self:

@@ -11,6 +11,7 @@ from livegate.protocol.config import Config
 from livegate.protocol.profiles import DEFAULT_MODEL, bare_name
 from livegate.shell import defaults
 from livegate.shell.defaults import DefaultConfig
+from livegate.shell.journals import DEFAULT_MAX_MB, Journals
 from livegate.shell.target import SettingsError, Target, target
 
 Upstream: TypeAlias = Literal["websocket", "sdk"]
@@ -31,6 +32,12 @@ class Settings:
     page: str | None = "gemini_live_demo.html"
     """The page of `livegate.pages` at `/`, or None for a line of text."""
     upstream: Upstream = "websocket"
+    journal: Path | None = None
+    """A folder where every session is recorded, for `livegate replay`."""
+    journal_media: bool = False
+    """Whether sound and pictures are recorded too."""
+    journal_max_mb: float = DEFAULT_MAX_MB
+    """Where a journal ends, in megabytes."""
 
     def __attrs_post_init__(self) -> None:
         if self.upstream not in UPSTREAMS:
@@ -42,6 +49,18 @@ class Settings:
                 f"google-genai always speaks TLS, and {self.target.name} is an address without: "
                 "use https:// or wss://, or the upstream websocket"
             )
+
+    @property
+    def journals(self) -> Journals | None:
+        """How sessions are recorded, if they are."""
+        if self.journal is None:
+            return None
+        return Journals(
+            folder=self.journal,
+            key=self.target.key,
+            keeps_media=self.journal_media,
+            max_mb=self.journal_max_mb,
+        )
 
 
 def settings(  # noqa: PLR0913 - one for each thing that is often said

@@ -61,7 +61,7 @@ def _gateway(settings: Settings) -> Gateway:
             f"the upstream {settings.upstream} runs on asyncio only: use livegate.asyncio, "
             "or the upstream websocket"
         )
-    return Gateway(settings.target, settings.session)
+    return Gateway(settings.target, settings.session, journals=settings.journals)
 
 
 async def _drain_after(until: Callable[[], Awaitable[None]], gateway: Gateway) -> None:

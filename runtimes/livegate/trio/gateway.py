@@ -1,11 +1,15 @@
 """The gateway of one process, on trio."""
 
+from collections.abc import Callable
 from functools import partial
 
 from trio_websocket import WebSocketConnection
 
 from livegate.protocol import SessionOptions
 from livegate.shell import gateway
+from livegate.shell.identity import Identity, drawn
+from livegate.shell.journals import Journals
+from livegate.shell.sessions import Maker
 from livegate.shell.sockets import ClientSocket, Dial
 from livegate.shell.target import Target
 from livegate.trio import upstream
@@ -20,13 +24,21 @@ class Gateway(gateway.Gateway):
         target: Gemini's address and key.
         options: What holds for every session.
         dial: Opens a link, if not as `livegate.trio.upstream` does.
+        journals: Where sessions are recorded, if they are.
+        identify: Gives a session what differs between sessions, if not chance.
     """
 
     def __init__(
-        self, target: Target, options: SessionOptions, *, dial: Dial | None = None
+        self,
+        target: Target,
+        options: SessionOptions,
+        *,
+        dial: Dial | None = None,
+        journals: Journals | None = None,
+        identify: Callable[[], Identity] = drawn,
     ) -> None:
-        dial = dial or partial(upstream.dial, target)
-        super().__init__(target, options, dial, Relay, Bell)
+        make = Maker(options=options, runtime="trio", journals=journals, identify=identify)
+        super().__init__(target, make, dial or partial(upstream.dial, target), Relay, Bell)
 
     async def serve(self, client: ClientSocket | WebSocketConnection) -> None:
         """Run one client's session until it ends, and its connection with it.
