@@ -1,8 +1,12 @@
 # pyright: reportPrivateUsage=false
-"""`docs/wire.md`: what it shows is what the core does, and nothing is left out."""
+"""`docs/wire.md`: what it shows is what the core does, and nothing is left out.
+
+Transcripts of other pages are played here, too.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +56,13 @@ def test_examples(told: Transcript) -> None:
     system = Remembering(told)
     play(told, system)
     assert system.got == _frames([step.action for step in told.steps])
+
+
+@pytest.mark.parametrize("path", docs.PAGES, ids=lambda path: path.name)
+def test_any_page(path: Path) -> None:
+    """Each conversation of any page goes as the page says."""
+    for told in docs.conversations(docs.read(path)):
+        play(told, CoreSystem(told.options))
 
 
 @pytest.mark.parametrize(

@@ -343,6 +343,7 @@ HANDED = ("websockets", "trio_websocket", "fastapi")
 NOX = "python3 -m venv .venv && .venv/bin/pip install -q nox"
 VENV = f"{NOX} && .venv/bin/nox -s"
 CHAT = _elsewhere("test_cli.py::test_chat_on_pipes")
+FUZZ = _elsewhere("test_testing.py::test_command")
 WSCAT = _elsewhere("test_original_clients.py::test_wscat_text")
 COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
     {
@@ -354,6 +355,7 @@ COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
         "livegate serve": _serves,
         "livegate chat": CHAT,
         "livegate chat ws://localhost:8000/api/gemini/ws": CHAT,
+        "livegate fuzz ws://localhost:8000/api/gemini/ws --minutes 1": FUZZ,
         "npm install -g wscat": _elsewhere("test_original_clients.py::wscat"),
         "wscat -c ws://localhost:8000/api/gemini/ws": WSCAT,
         '{"type":"message","data":{"text":"Hello Gemini!"}}': WSCAT,
@@ -406,7 +408,8 @@ CHECKED = {
     *API.under("Server to Client Messages", "json"),
     *API.under("Python Client", "python"),
     *API.under("Server Implementation", "python"),
-    *(block for block in WIRE.blocks if block.language in ("json", "transcript")),
+    *(block for block in WIRE.blocks if block.language == "json"),
+    *(block for page in PAGES.values() for block in page.blocks if block.language == "transcript"),
     *(block for block in README.blocks if block.language == "python"),
 }
 """What this file checks, and `tests/protocol/test_wire.py`."""

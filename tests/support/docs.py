@@ -98,13 +98,13 @@ def read(path: Path) -> Page:
 
 def conversations(page: Page) -> list[Transcript]:
     """Return a page's transcripts; one that does not begin at the beginning goes on from the first."""
-    opening, *_ = blocks = [block for block in page.blocks if block.language == "transcript"]
+    blocks = [block for block in page.blocks if block.language == "transcript"]
     return [
         transcript.parse(
             block.name,
             block.text
             if block.text.startswith(("options:", "client opens"))
-            else opening.text + block.text,
+            else blocks[0].text + block.text,
         )
         for block in blocks
     ]
