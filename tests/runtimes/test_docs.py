@@ -410,9 +410,14 @@ CHECKED = {
     *API.under("Server Implementation", "python"),
     *(block for block in WIRE.blocks if block.language == "json"),
     *(block for page in PAGES.values() for block in page.blocks if block.language == "transcript"),
-    *(block for block in README.blocks if block.language == "python"),
+    *(
+        block
+        for path in (docs.README, docs.EMBEDDING, docs.MOUNTING)
+        for block in PAGES[path].blocks
+        if block.language == "python"
+    ),
 }
-"""What this file checks, and `tests/protocol/test_wire.py`."""
+"""What this file checks, `test_embedding_docs.py`, and `tests/protocol/test_wire.py`."""
 MARK = re.compile(r"<!-- (?:run by (?P<test>tests/\S+\.py)|not run: .+) -->")
 
 
