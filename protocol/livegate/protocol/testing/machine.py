@@ -162,13 +162,14 @@ class GatewayMachine(RuleBasedStateMachine):
         self._do(frame(type="activity_start" if is_start else "activity_end"))
 
     @flowing
-    @rule(call=st.sampled_from(["first", "last", "nobody's"]))
-    def result(self, call: str) -> None:
+    @rule(call=st.sampled_from(["first", "last", "nobody's"]), goes_on=st.booleans())
+    def result(self, call: str, *, goes_on: bool) -> None:
         """The client answers a call, or one that there is not."""
         calls = self.model.answers.calls
         id_ = calls[0 if call == "first" else -1] if calls and call != "nobody's" else "nobody's"
         self._whole.client_answers_call(id_)
-        self._do(frame(type="tool_response", data={"id": id_, "response": {"found": 1}}))
+        result = {"id": id_, "response": {"found": 1}, "will_continue": goes_on}
+        self._do(frame(type="tool_response", data=result))
 
     @speaking
     @rule(said=strategies.nonsense())

@@ -183,6 +183,7 @@ _NONSENSE: Final = tuple(
         (b'{"type":"text","text":"a\\u0000"}', True),
         (b'{"type":"text","text":"\\ud800"}', True),
         (b'{"type":"text","text":7}', True),
+        (b'{"type":"text","text":"\xed\xa0\x80"}', True),
         (b'{"type":"ping","data":NaN}', True),
         (b'{"type":"ping","data":1e400}', True),
         (b'{"type":"ping","data":' + b"[" * 40 + b"]" * 40 + b"}", True),
