@@ -1,5 +1,7 @@
 """Conversations as text: what is written can be read again."""
 
+from typing import cast
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -47,8 +49,10 @@ def test_text() -> None:
 
 def test_no_step() -> None:
     """A line that is no step is refused, with its place."""
-    with pytest.raises(ValueError, match="test, line 2: client sings"):
-        transcript.parse("test", "client opens\nclient sings")
+    with pytest.raises(ValueError, match="test, line 3: client sings"):
+        transcript.parse("test", "client opens\n\nclient sings")
+    with pytest.raises(AssertionError, match="unreachable"):
+        transcript.line_of(cast("Action", None))
 
 
 @pytest.mark.parametrize(
