@@ -168,7 +168,15 @@ ABYSS = "[" * 100_000 + "]" * 100_000
             ErrorCode.BAD_FRAME,
             "image.mime_type",
         ),
+        (
+            '{"type":"image","data":"/9j/2Q==","mime_type":"x"}',
+            ErrorCode.BAD_FRAME,
+            "image.mime_type must be image/jpeg or image/png, got 'x'",
+        ),
         ('{"type":"image"}', ErrorCode.AUDIO_FORMAT, "image.data is empty"),
+        ('{"type":"image","data":{}}', ErrorCode.AUDIO_FORMAT, "image.data is empty"),
+        ('{"type":"image","data":7}', ErrorCode.BAD_FRAME, "image.data: Expected `str`"),
+        ('{"type":"image","data":{"data":7}}', ErrorCode.BAD_FRAME, "image.data: Expected"),
         (
             '{"type":"config","data":[]}',
             ErrorCode.BAD_FRAME,
@@ -195,8 +203,16 @@ ABYSS = "[" * 100_000 + "]" * 100_000
             "a 'text' frame may hold 262144 bytes",
         ),
         ('{"type":"tool_response"}', ErrorCode.BAD_FRAME, "tool_response.data"),
-        ('{"type":"tool_response","data":[]}', ErrorCode.BAD_FRAME, "empty list"),
-        ('{"type":"tool_response","data":{"response":{}}}', ErrorCode.BAD_FRAME, "`id`"),
+        (
+            '{"type":"tool_response","data":[]}',
+            ErrorCode.BAD_FRAME,
+            "tool_response.data is an empty",
+        ),
+        (
+            '{"type":"tool_response","data":{"response":{}}}',
+            ErrorCode.BAD_FRAME,
+            "tool_response.data: Object missing required field `id`",
+        ),
         ('{"type":"tool_response","data":{"id":"1"}}', ErrorCode.BAD_FRAME, "`response`"),
         (
             '{"type":"tool_response","data":{"id":"1","response":[]}}',
@@ -206,7 +222,7 @@ ABYSS = "[" * 100_000 + "]" * 100_000
         (
             '{"type":"tool_response","data":{"id":"1","response":{},"scheduling":"SOON"}}',
             ErrorCode.BAD_FRAME,
-            "got 'SOON'",
+            "data.scheduling must be one of SILENT, WHEN_IDLE, INTERRUPT, got 'SOON'",
         ),
         (
             f'{{"type":"tool_response","data":{{"id":"1","response":{{"a":{DEEP}}}}}}}',
@@ -273,7 +289,38 @@ def test_decode_binary(payload: bytes, expected: frames.Audio) -> None:
     assert frames.decode_binary(payload, LIMITS) == expected
 
 
-@pytest.mark.parametrize(("payload", "said"), [(b"", "is empty"), (b"123", "3 bytes long")])
+@pytest.mark.parametrize(
+    ("limit", "most", "raw"),
+    [
+        ("frame_bytes", 27, '{"type":"text","text":"hi"}'),
+        ("control_frame_bytes", 27, '{"type":"text","text":"hi"}'),
+        ("ping_bytes", 6, '{"type":"ping","data":"1234"}'),
+        ("free_json_bytes", 6, '{"type":"ping","data":"1234"}'),
+        ("free_json_depth", 2, '{"type":"ping","data":[{"a":1}]}'),
+    ],
+)
+def test_limit(limit: str, most: int, raw: str) -> None:
+    """A limit is the most that is taken."""
+    frames.decode(raw.encode(), Limits(**{limit: most}))
+    with pytest.raises(RemoteProtocolError) as caught:
+        frames.decode(raw.encode(), Limits(**{limit: most - 1}))
+    assert caught.value.code is ErrorCode.TOO_LARGE
+
+
+def test_limit_binary() -> None:
+    """The limit of a frame holds for a binary one."""
+    frames.decode_binary(bytes(4), Limits(frame_bytes=4))
+    with pytest.raises(RemoteProtocolError, match="a frame may hold 3 bytes, got 4"):
+        frames.decode_binary(bytes(4), Limits(frame_bytes=3))
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"", "^the binary frame is empty"),
+        (b"123", "^the binary frame is 3 bytes long"),
+    ],
+)
 def test_decode_binary_refuses(payload: bytes, said: str) -> None:
     """A binary frame that is no whole samples is refused."""
     with pytest.raises(RemoteProtocolError, match=said) as caught:
