@@ -317,7 +317,7 @@ def test_limit_binary() -> None:
 @pytest.mark.parametrize(
     ("payload", "said"),
     [
-        (b"", "^the binary frame is empty"),
+        (b"", "^the binary frame is empty: send PCM$"),
         (b"123", "^the binary frame is 3 bytes long"),
     ],
 )

@@ -8,18 +8,19 @@ from livegate.protocol.commands import Event
 from livegate.protocol.inputs import Fault
 
 OPTIONS: Final = SessionOptions(session_id="s-1")
-QUOTA: Final = "You exceeded your current quota"
+ABOUT: Final = ("client.", "config.", "upstream.", "turn.", "session.")
 Line = tuple[Event, dict[str, commands.Scalar]]
 
 
 def log_of(steps: Iterable[tuple[float, inputs.Input]]) -> list[Line]:
-    """Return the lines of a session, whose clock began at 100, without what is in each."""
+    """Return the lines of a session, whose clock began at 100, about its peers and its turns."""
     session = Session(OPTIONS, seed=0)
     session.start(100.0)
     found: list[Line] = []
     for now, event in steps:
         for command in session.handle(event, now):
-            if isinstance(command, commands.Log):
+            if isinstance(command, commands.Log) and command.event.startswith(ABOUT):
+                assert command.level is commands.LEVELS[command.event]
                 fields = dict(command.fields)
                 assert fields.pop("session") == "s-1"
                 assert fields.pop("link") in (0, 1, 2)
