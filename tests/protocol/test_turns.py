@@ -3,7 +3,9 @@
 import json
 from typing import Final
 
-from livegate.protocol import Limits, config, gemini
+import pytest
+
+from livegate.protocol import Limits, RemoteProtocolError, config, frames, gemini
 from livegate.protocol.config import Config
 from livegate.protocol.turns import Turns
 
@@ -16,3 +18,14 @@ def test_text_is_kept_up_to_its_limit() -> None:
     assert turns.hear(gemini.ModelText("four"), PLAN) == []
     [shown] = turns.hear(gemini.ModelText("!"), PLAN)
     assert json.loads(shown.payload) == {"type": "response", "text": "four!"}
+
+
+def test_oldest_call_is_forgotten() -> None:
+    """Calls wait for their results up to a limit; then the oldest waits no longer."""
+    turns = Turns(Limits(pending_calls=2))
+    for id_ in ("c1", "c2", "c3"):
+        turns.hear(gemini.ToolCall(id_, "f", {}), PLAN)
+    with pytest.raises(RemoteProtocolError, match="no tool_call with id 'c1' waits for this"):
+        turns.settle(frames.ToolResponse((frames.FunctionResponse("c1", None, {}),)))
+    [cancelled, _] = turns.link_ended()
+    assert json.loads(cancelled.payload)["ids"] == ["c2", "c3"]
