@@ -86,6 +86,13 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the core's code piece by piece, about 40 minutes: `nox -s mutation -- session turns`."""
+    install(session, "mutation")
+    session.run("python", "tests/support/mutate_code.py", *session.posargs)
+
+
+@nox.session
 def lowest(session: nox.Session) -> None:
     """Run the test suite on the oldest versions that the project says it works with."""
     session.install("--quiet", "uv>=0.5")
