@@ -5,8 +5,9 @@ from typing import cast
 
 from hypothesis import example, given
 
-from livegate.protocol import config
+from livegate.protocol import SessionOptions, config
 from livegate.protocol.config import Config
+from livegate.protocol.terms import Terms
 from strategies import configs
 
 
@@ -37,6 +38,27 @@ def test_setup_holds_what_is_applied(data: dict[str, object]) -> None:
     assert plan == config.resolve(Config().merge(delta))
     kept = {name: value for name, value in delta.values.items() if name not in plan.refused}
     assert config.resolve(Config().merge(config.Delta(kept, {}, {}))).setup == plan.setup
+
+
+@given(configs(), configs())
+def test_null_returns_to_the_operators(
+    data: dict[str, object], default: dict[str, object]
+) -> None:
+    """A setting of the client's wins over the operator's; taken back, it leaves no trace."""
+    operators = Config().merge(config.parse(default))
+    terms = Terms(SessionOptions(config=operators))
+    before = terms.plan
+    delta = config.parse(data)
+    terms.absorb(delta, 0)
+    asked = {name: value for name, value in delta.values.items() if value is not None}
+    assert terms.plan.values == {**operators.values, **asked}
+    back = config.Delta(dict.fromkeys(delta.values), delta.given, {})
+    terms.absorb(back, 0)
+    assert terms.plan == before
+    told = config.report(back, terms.plan)
+    applied = cast("dict[str, object]", told["applied"])
+    for spelling, value in applied.items():
+        assert value == operators.values.get(delta.given[spelling])
 
 
 def test_junk_is_judged_quickly() -> None:

@@ -143,6 +143,8 @@ SETUPS: Final[list[tuple[object, Refusal]]] = [
         INVALID,
     ),
     (setup(inputAudioTranscription={"mode": "POETRY"}), INVALID),
+    (setup(inputAudioTranscription={"sourceText": "To Ana"}), None),
+    (setup(inputAudioTranscription={"sourceText": True}), INVALID),
     # Thinking, by model
     (generation(thinkingConfig={}), INVALID),
     (generation(NATIVE, thinkingConfig={"thinkingBudget": 0}), None),
@@ -265,6 +267,14 @@ MESSAGES: Final[list[tuple[list[object], Refusal]]] = [
     # clientContent
     ([setup(), said({"parts": [{"text": "Hi"}], "role": "system"})], INVALID),
     ([setup(), said({"parts": [{"text": "Hi"}], "role": "model"})], None),
+    ([setup(), said({"parts": [{"executableCode": {"code": "1"}}], "role": "model"})], None),
+    ([setup(), said({"parts": [{"codeExecutionResult": {"output": "1"}}]})], None),
+    (
+        [setup(), said({"parts": [{"toolCall": {"id": "1"}}, {"tool_response": {"id": "1"}}]})],
+        None,
+    ),
+    ([setup(), said({"parts": [{"partMetadata": {"any_thing": 1, "anyThing": 1}}]})], None),
+    ([setup(), said({"parts": [{"executableCode": "1"}]})], INVALID),
     ([setup(), said({"parts": [{"inlineData": {"data": "???"}}]})], INVALID),
     ([setup(), said({"parts": [{"inlineData": {"data": "-_8="}}]})], None),
     (

@@ -259,7 +259,9 @@ def test_decode_large() -> None:
     fits = b'{"type":"audio","data":"%b"}' % (b"A" * (room // 8 * 8))
     assert isinstance(frames.decode(fits, LIMITS), frames.Audio)
     for decode in (frames.decode, frames.decode_binary):
-        with pytest.raises(RemoteProtocolError, match="^a frame may hold 16777216 bytes, got 16777217") as caught:
+        with pytest.raises(
+            RemoteProtocolError, match=r"^a frame may hold 16777216 bytes, got 16777217"
+        ) as caught:
             decode(bytes(LIMITS.frame_bytes + 1), LIMITS)
         assert caught.value.code is ErrorCode.TOO_LARGE
 

@@ -38,12 +38,11 @@ def names(*messages: Message) -> str:
         ("{}", []),
         ('{"setupComplete":{}}', [gemini.SetupComplete()]),
         (
-            '{"setupComplete":{},"serverContent":{"outputTranscription":{"text":"a"}},'
-            '"toolCall":{"functionCalls":[{"id":"1","name":"f"}]}}',
+            '{"setupComplete":{},"serverContent":{"turnComplete":true},"toolCall":{"functionCalls":[{}]}}',
             [
                 gemini.SetupComplete(),
-                gemini.OutputTranscript("a"),
-                gemini.ToolCall("1", "f", None),
+                gemini.ToolCall("", "", None),
+                gemini.TurnComplete(None, None),
             ],
         ),
         ('{"setupComplete":{"sessionId":"x"},"later":[1]}', [gemini.SetupComplete()]),
@@ -177,7 +176,7 @@ def test_decode_depth() -> None:
     """What Gemini reports may nest a hundred levels deep, and the refusal of more says so."""
     shape = b'{"usageMetadata":%b1%b}'
     assert gemini.decode(shape % (b"[" * 100, b"]" * 100))
-    with pytest.raises(ValueError, match="^it nests deeper than 100 levels$"):
+    with pytest.raises(ValueError, match=r"^it nests deeper than 100 levels$"):
         gemini.decode(shape % (b"[" * 101, b"]" * 101))
 
 

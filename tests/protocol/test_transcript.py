@@ -36,6 +36,15 @@ def test_awkward_payloads(payload: bytes) -> None:
         assert read(transcript.line_of(action)) == action
 
 
+def test_text() -> None:
+    """The first comment is the title, empty lines mean nothing, and options are options."""
+    told = transcript.parse(
+        "test", '# Title\n\n# more\noptions: {"grace_s": 0, "limits": {"setup_s": 1}}\n\nwait 1'
+    )
+    assert (told.title, told.options.grace_s, told.options.limits.setup_s) == ("Title", 0, 1)
+    assert [(step.line, step.action) for step in told.steps] == [(6, transcript.TimePasses(1.0))]
+
+
 def test_no_step() -> None:
     """A line that is no step is refused, with its place."""
     with pytest.raises(ValueError, match="test, line 2: client sings"):

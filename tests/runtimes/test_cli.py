@@ -161,8 +161,11 @@ def _without(*packages: str) -> tuple[str, ...]:
     [
         (("trio", "trio_websocket"), ("serve", "--emulator", "--runtime", "trio"), "trio"),
         (("trustme",), ("emulator", "--tls"), "testing"),
+        (("trustme",), ("serve", "--emulator", "--upstream", "sdk"), "testing"),
+        (("google.genai",), ("serve", "--emulator", "--upstream", "sdk"), "genai"),
+        (("google",), ("serve", "--emulator", "--upstream", "sdk"), "genai"),
     ],
-    ids=["trio", "trustme"],
+    ids=["trio", "trustme", "trustme for the sdk", "google.genai", "google"],
 )
 def test_a_missing_extra(
     packages: tuple[str, ...], arguments: tuple[str, ...], extra: str
@@ -173,6 +176,40 @@ def test_a_missing_extra(
     assert failed.stdout.startswith("Error: ")
     assert f"pip install 'livegate[{extra}]'" in failed.stdout
     assert failed.stdout.count("\n") == 1
+
+
+def test_the_sdk_on_trio(runner: CliRunner) -> None:
+    """The SDK runs on asyncio only: asked for on trio, it is a usage error that says so."""
+    failed = runner.invoke(main, ["serve", "--upstream", "sdk", "--runtime", "trio"])
+    assert failed.exit_code == 2
+    assert "--upstream sdk runs on asyncio only: leave out --runtime trio" in failed.output
+
+
+def test_the_sdk_without_tls(runner: CliRunner) -> None:
+    """The SDK always speaks TLS: one line says what to do about a plain address."""
+    arguments = ["serve", "--upstream", "sdk", "--gemini-url", "ws://localhost:9"]
+    failed = runner.invoke(main, arguments)
+    assert failed.exit_code == 1
+    assert failed.output.startswith("Error: google-genai always speaks TLS, and ws://localhost:9 ")
+    assert failed.output.count("\n") == 1
+
+
+def test_the_sdk_and_the_emulator() -> None:
+    """With the SDK, the emulator in the process speaks TLS, and is trusted."""
+    environment = clean_environment(LIVEGATE_UPSTREAM="sdk", LIVEGATE_EMULATOR="1")
+    command = (*LIVEGATE, "serve", "--port", "0")
+    with terminal.program(*command, environment=environment) as server:
+        url = server.expect(r"ws://localhost:\d+/api/gemini/ws")[0]
+        server.expect("the emulator, in this process, by google-genai")
+        server.expect("listening")
+        with connect(url) as client:
+            client.send('{"type":"text","text":"hi"}')
+            while "turn_complete" not in str(client.recv(RECEIVE_S)):
+                pass
+        server.signal(signal.SIGTERM)
+        assert server.status(AT_ONCE_S) == 0
+    assert "Warning" not in server.printed
+    assert "Traceback" not in server.printed
 
 
 def test_asyncio_needs_no_extra() -> None:
@@ -226,12 +263,16 @@ def test_variables(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Each option's variable sets it."""
     values: dict[str, tuple[str, object]] = {
         "LIVEGATE_RUNTIME": ("trio", "trio"),
+        "LIVEGATE_UPSTREAM": ("sdk", "sdk"),
         "LIVEGATE_HOST": ("::1", "::1"),
         "LIVEGATE_PORT": ("4711", 4711),
         "LIVEGATE_LOG_LEVEL": ("warning", "warning"),
         "LIVEGATE_GEMINI_URL": ("ws://there", "ws://there"),
         "LIVEGATE_MODEL": ("gemini-x", "gemini-x"),
         "LIVEGATE_EMULATOR": ("1", True),
+        "LIVEGATE_JOURNAL": ("there", Path("there")),
+        "LIVEGATE_JOURNAL_MEDIA": ("1", True),
+        "LIVEGATE_JOURNAL_MAX_MB": ("0.5", 0.5),
     }
     for variable, (value, _) in values.items():
         monkeypatch.setenv(variable, value)

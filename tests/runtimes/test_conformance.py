@@ -1,25 +1,26 @@
-"""The same conversations over real sockets: both runtimes, the emulator plain and with TLS.
+"""The same conversations over real sockets: each way to run a gateway, Gemini plain and with TLS.
 
-`tests/conformance/*.txt` have the client's side alone; Gemini's is the emulator's own.
+`tests/conformance/*.txt` have the client's side alone; Gemini's is the emulator's own. What is
+said in mid-answer (`paced_*.txt`) needs an emulator that takes its time.
 """
 
 import json
 from collections.abc import Generator
-from pathlib import Path
 from typing import assert_never, cast
 
 import pytest
 import websockets
 from websockets.sync.client import ClientConnection, connect
 
+import conformance
 import running
-from livegate.emulator import Emulator, Options
+from livegate.emulator import Emulator
 from livegate.protocol import transcript
 from livegate.protocol.transcript import Step, Transcript
-from livegate.shell.settings import settings
 
-FOLDER = Path(__file__).parent.parent / "conformance"
-TALES = [transcript.parse(path.stem, path.read_text()) for path in sorted(FOLDER.glob("*.txt"))]
+PACED = conformance.load("paced_*.txt")
+TALES = [told for told in conformance.load() if told not in PACED]
+EVERY = (*running.WAYS, running.THREADS, running.SDK)
 RECEIVE_S = 10.0
 
 
@@ -27,7 +28,7 @@ RECEIVE_S = 10.0
 def gemini(request: pytest.FixtureRequest) -> Generator[Emulator, None, None]:
     """An emulator that holds nothing back."""
     with (
-        Emulator(options=Options(pace=0), tls=request.param == "tls") as emulator,
+        Emulator(options=conformance.options(pace=0), tls=request.param == "tls") as emulator,
         pytest.MonkeyPatch.context() as patch,
     ):
         if emulator.ca_file is not None:
@@ -35,28 +36,50 @@ def gemini(request: pytest.FixtureRequest) -> Generator[Emulator, None, None]:
         yield emulator
 
 
-@pytest.fixture(scope="module", params=running.RUNTIMES)
+@pytest.fixture(scope="module", params=EVERY)
 def address(request: pytest.FixtureRequest, gemini: Emulator) -> Generator[str, None, None]:
-    """A gateway of each runtime."""
-    with running.gateway(request.param, settings("canary", gemini.url)) as gateway:
+    """A gateway of each runtime, with sockets and links of its own and with those of others."""
+    with running.variant(request.param, "canary", gemini.url) as gateway:
         yield gateway.url
 
 
 @pytest.mark.parametrize("told", TALES, ids=lambda told: told.name)
 def test_conversation(told: Transcript, address: str) -> None:
     """The client gets what the transcript says, in this order."""
+    _converse(told, address)
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def paced(request: pytest.FixtureRequest) -> Generator[str, None, None]:
+    """The same gateways; Gemini's sound leaves four times as fast as it plays."""
+    with (
+        Emulator(options=conformance.options(pace=1)) as emulator,
+        running.variant(request.param, "canary", emulator.url) as gateway,
+    ):
+        yield gateway.url
+
+
+@pytest.mark.parametrize("told", PACED, ids=lambda told: told.name)
+def test_interruption(told: Transcript, paced: str) -> None:
+    """The client gets what the transcript says, and no sound of what it has interrupted."""
+    _converse(told, paced)
+
+
+def _converse(told: Transcript, address: str) -> None:
     with connect(address, max_size=None, close_timeout=1) as socket:
         known: dict[str, str] = {}
+        is_hushed = False
         for step in told.steps:
             try:
-                _play(step, socket, known)
+                _play(step, socket, known, is_hushed=is_hushed)
             except AssertionError as error:
                 raise AssertionError(
-                    f"{told.name}.txt:{step.line}: {step.text}\n  {error}"
+                    f"{told.name}.txt:{step.line}: {step.text[:200]}\n  {error}"
                 ) from None
+            is_hushed = '"interrupted"' in step.text
 
 
-def _play(step: Step, socket: ClientConnection, known: dict[str, str]) -> None:
+def _play(step: Step, socket: ClientConnection, known: dict[str, str], *, is_hushed: bool) -> None:
     match step.action:
         case transcript.ClientSends(payload=payload, is_text=is_text):
             for ours, theirs in known.items():
@@ -64,7 +87,9 @@ def _play(step: Step, socket: ClientConnection, known: dict[str, str]) -> None:
             socket.send(payload, text=is_text)
         case transcript.ClientGets(expected=expected):
             frame = dict(cast("dict[str, str]", expected))
-            got = _next_frame(socket, skips_sound=frame["type"] != "audio")
+            # How much of an answer comes before it is stopped is a matter of time.
+            running_on = {"audio", "response"} if frame["type"] == "interrupted" else {"audio"}
+            got = _next_frame(socket, set() if is_hushed else running_on - {frame["type"]})
             if frame["type"] == "tool_call":
                 known[frame.pop("id")] = got["id"]  # the emulator counts all of its links
             assert transcript.fits(frame, got), f"got {json.dumps(got)}"
@@ -77,8 +102,8 @@ def _play(step: Step, socket: ClientConnection, known: dict[str, str]) -> None:
             assert_never(other)  # type: ignore[arg-type] # the rest is Gemini's side
 
 
-def _next_frame(socket: ClientConnection, *, skips_sound: bool) -> dict[str, str]:
+def _next_frame(socket: ClientConnection, skipped: set[str]) -> dict[str, str]:
     while True:
         frame: dict[str, str] = json.loads(socket.recv(RECEIVE_S))
-        if not (skips_sound and frame["type"] == "audio"):
+        if frame["type"] not in skipped:
             return frame

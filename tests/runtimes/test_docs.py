@@ -23,13 +23,13 @@ import terminal
 from docs import Block
 from livegate.emulator import Emulator, Options
 from livegate.protocol import __version__, _json
-from livegate.recordings import hello
 from livegate.shell.asgi import App
 from livegate.shell.settings import settings
 from terminal import LIVEGATE, clean_environment
 
-API = docs.read(docs.API)
-README = docs.read(docs.README)
+PAGES = {path: docs.read(path) for path in docs.PAGES}
+API, WIRE, README = (PAGES[path] for path in (docs.API, docs.WIRE, docs.README))
+JOURNAL = PAGES[docs.JOURNAL]
 RECEIVE_S = 10.0
 
 ORIGINAL_HEADINGS = """
@@ -108,14 +108,32 @@ def test_readme_is_short() -> None:
     assert len(docs.README.read_text("utf-8").splitlines()) <= 120
 
 
-@pytest.mark.parametrize("page", [docs.API, docs.README], ids=lambda path: path.name)
-def test_files_that_are_named_exist(page: Path) -> None:
-    """Each path and link into the project leads somewhere."""
-    text = page.read_text("utf-8")
-    links = re.findall(r"\]\(([^)#:]+)\)", text)
-    assert all((page.parent / link).exists() for link in links)
+def test_readme_leads_to_all() -> None:
+    """The README links each page of the documentation."""
+    pages = {f"docs/{path.name}" for path in docs.PAGES if path.parent == docs.API.parent}
+    assert pages - {link.partition("#")[0] for link in README.links} == set()
+
+
+@pytest.mark.parametrize("path", docs.PAGES, ids=lambda path: path.name)
+def test_links(path: Path) -> None:
+    """Each link into the project leads to a file, and each anchor to a heading of it."""
+    astray: list[str] = []
+    for link in PAGES[path].links:
+        name, _, anchor = link.partition("#")
+        target = path.parent.joinpath(name).resolve() if name else path
+        if not re.match(r"\w+:", link) and not (
+            target.exists() and (not anchor or anchor in PAGES[target].anchors)
+        ):
+            astray.append(link)
+    assert astray == []
+
+
+@pytest.mark.parametrize("path", docs.PAGES, ids=lambda path: path.name)
+def test_files_that_are_named_exist(path: Path) -> None:
+    """Each path of the project that is named leads somewhere."""
+    text = path.read_text("utf-8")
     paths = re.findall(r"`((?:examples|runtimes|protocol|docs|tests)/[\w./-]+)`", text)
-    assert [path for path in paths if not (docs.ROOT / path).exists()] == []
+    assert [name for name in paths if not (docs.ROOT / name).exists()] == []
 
 
 # Frames
@@ -148,15 +166,22 @@ BEFORE: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tool_response": (TOOLS, '{"type":"text","text":"/tool"}'),
     }
 )
-"""What the page says has to come before a frame."""
+"""What the pages say has to come before a frame."""
 
 
-@pytest.mark.parametrize(
-    "block", API.under("Client to Server Messages", "json"), ids=lambda block: block.name
-)
-def test_client_frames(block: Block, url: str) -> None:
-    """What the page tells clients to send is taken without an error."""
-    text = block.text
+def _client_frames() -> list[Any]:
+    """Return each client frame that a page shows, as a test's parameter."""
+    blocks = API.under("Client to Server Messages", "json")
+    told = [pytest.param(block.text, id=f"api-{block.name}") for block in blocks]
+    for block in WIRE.under("What a client sends", "json"):
+        for at, line in enumerate(block.text.splitlines(), block.line + 1):
+            told.append(pytest.param(line, id=f"wire-{at}"))
+    return told
+
+
+@pytest.mark.parametrize("text", _client_frames())
+def test_client_frames(text: str, url: str) -> None:
+    """What the pages tell clients to send is taken without an error."""
     type_ = json.loads(text)["type"]
     with connect(url, close_timeout=1) as client:
         for frame in BEFORE.get(type_, ()):
@@ -176,34 +201,19 @@ def test_client_frames(block: Block, url: str) -> None:
 
 
 def _collected(url: str) -> list[dict[str, Any]]:
-    """Return frames of all the types that the emulator can bring about."""
+    """Return frames of all the types that the page shows."""
     frames: list[dict[str, Any]] = []
     with connect(url, close_timeout=1, max_size=None) as client:
         (config,) = API.under("Configuration Message (Optional)", "json")
         client.send(config.text)
-        frames += _until(client, "config_success")
-        for text in (
-            '{"type":"config","events":"all"}',
-            TOOLS,
-            '{"type":"text","text":"Hello"}',
-            '{"type":"text","text":"/thoughts aloud"}',
-            '{"type":"text","text":"/cancel"}',
-            '{"type":"text","text":"/usage-only"}',
-        ):
-            client.send(text)
-            ends = "turn_complete" if '"text"' in text else "config_success"
-            frames += _until(client, "tool_call_cancelled" if "/cancel" in text else ends)
+        client.send('{"type":"text","text":"Hello"}')
+        frames += _until(client, "turn_complete")
         client.send('{"type":"text","text":"/long"}')
         frames += _until(client, "audio")
         client.send('{"type":"interrupt"}')
         frames += _until(client, "interrupted")
         client.send('{"type":"text","text":""}')
         frames += _until(client, "error")
-        client.send('{"type":"ping","data":42}')
-        frames += _until(client, "pong")
-        client.send(hello().pcm)
-        client.send('{"type":"audio_end"}')
-        frames += _until(client, "input_transcript")
     return frames
 
 
@@ -213,10 +223,8 @@ def collected(url: str) -> list[dict[str, Any]]:
     return _collected(url)
 
 
-LITERAL = ("system", "error", "config_success", "pong")
+LITERAL = ("system", "error", "config_success")
 """Types whose example is word for word what the gateway sends."""
-ELSEWHERE = ("context_lost",)
-"""Types that need more than an emulator's good day; transcripts show them."""
 
 
 @pytest.mark.parametrize(
@@ -225,11 +233,6 @@ ELSEWHERE = ("context_lost",)
 def test_server_frames(block: Block, collected: list[dict[str, Any]]) -> None:
     """What the page says a gateway sends is what one sends: its keys and types, or each word."""
     said = json.loads(block.text)
-    if said["type"] in ELSEWHERE:
-        transcripts = docs.ROOT / "tests" / "transcripts"
-        texts = [path.read_text("utf-8") for path in transcripts.glob("*.txt")]
-        assert any(f'"type":"{said["type"]}"' in text.replace(" ", "") for text in texts)
-        return
     sent = [frame for frame in collected if frame["type"] == said["type"]]
     assert sent, f"no {said['type']} came: {sorted({frame['type'] for frame in collected})}"
     if said["type"] in LITERAL:
@@ -271,6 +274,17 @@ def test_the_readmes_snippets(monkeypatch: pytest.MonkeyPatch) -> None:
         if block.language == "python":
             exec(block.text, names)  # noqa: S102 - it is ours
             assert isinstance(names.pop("application"), App)
+
+
+def test_the_journal(tmp_path: Path) -> None:
+    """The page's journal replays as the page shows."""
+    (lines,) = JOURNAL.under("Format", "json")
+    (screen,) = JOURNAL.under("Format", "console")
+    name = screen.text.partition(":")[0]
+    (tmp_path / name).write_text(lines.text, "utf-8")
+    shown = terminal.run(*LIVEGATE, "replay", name, folder=tmp_path)
+    assert shown.stdout.endswith(screen.text)  # behind a warning, once the version is another
+    assert shown.returncode == 0
 
 
 def _installed() -> None:
@@ -315,12 +329,13 @@ def _serves() -> None:
         assert "Gemini: You said: Hello" in chatted.stdout
 
 
-def _session(name: str) -> Callable[[], None]:
-    """Return a check that the noxfile has a session; what it runs is run by other tests."""
+def _sessions(*names: str) -> Callable[[], None]:
+    """Return a check that the noxfile has sessions; what they run is run by other tests."""
 
     def check() -> None:
         noxfile = (docs.ROOT / "noxfile.py").read_text("utf-8")
-        assert re.search(rf"@nox\.session.*\ndef {name}\(", noxfile)
+        for name in names:
+            assert re.search(rf"@nox\.session.*\ndef {name}\(", noxfile)
 
     return check
 
@@ -335,9 +350,14 @@ def _elsewhere(test: str) -> Callable[[], None]:
     return check
 
 
-VENV = "python3 -m venv .venv && .venv/bin/pip install -q nox && .venv/bin/nox -s"
+MOUNTED = ("fastapi", "starlette", "quart", "trio")
+HANDED = ("websockets", "trio_websocket", "fastapi")
+NOX = "python3 -m venv .venv && .venv/bin/pip install -q nox"
+VENV = f"{NOX} && .venv/bin/nox -s"
 CHAT = _elsewhere("test_cli.py::test_chat_on_pipes")
+FUZZ = _elsewhere("test_testing.py::test_command")
 WSCAT = _elsewhere("test_original_clients.py::test_wscat_text")
+RECORDED = _elsewhere("test_replay.py::test_serve_records")
 COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
     {
         "pip install .": _installed,
@@ -348,12 +368,28 @@ COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
         "livegate serve": _serves,
         "livegate chat": CHAT,
         "livegate chat ws://localhost:8000/api/gemini/ws": CHAT,
+        "livegate fuzz ws://localhost:8000/api/gemini/ws --minutes 1": FUZZ,
         "npm install -g wscat": _elsewhere("test_original_clients.py::wscat"),
         "wscat -c ws://localhost:8000/api/gemini/ws": WSCAT,
         '{"type":"message","data":{"text":"Hello Gemini!"}}': WSCAT,
         "python examples/debug_gemini_ws.py": _elsewhere("test_mounts.py::test_the_debug_server"),
-        f"{VENV} demo": _session("demo"),
-        f"{VENV} tests": _session("tests"),
+        "python examples/own_shell.py --emulator": _elsewhere("test_mounts.py::test_own_shell"),
+        **dict.fromkeys(
+            [f"python examples/mount_{name}.py --emulator" for name in MOUNTED],
+            _elsewhere("test_mounts.py::test_mounted"),
+        ),
+        **dict.fromkeys(
+            [f"python examples/handed_{name}.py --emulator" for name in HANDED],
+            _elsewhere("test_mounts.py::test_handed_over"),
+        ),
+        "livegate replay FILE": RECORDED,
+        "livegate serve --journal journals": RECORDED,
+        "livegate replay journals/*.jsonl": RECORDED,
+        f"{VENV} demo": _sessions("demo"),
+        f"{VENV} tests": _sessions("tests"),
+        NOX: _sessions(),
+        ".venv/bin/nox -s tests": _sessions("tests"),
+        ".venv/bin/nox -s lint types": _sessions("lint", "types"),
     }
 )
 """Each command of the pages, and what runs it, or the nearest to it that a test may do.
@@ -362,13 +398,55 @@ A command that is not here fails `test_no_command_is_new`: decide what runs it.
 """
 
 
+COMMAND_BLOCKS = [
+    block
+    for page in PAGES.values()
+    for block in page.blocks
+    if block.language == "bash" and not block.mark
+]
+
+
 def test_no_command_is_new() -> None:
     """Each command of the pages has somebody who runs it, and no other is kept."""
-    blocks = [block for block in (*API.blocks, *README.blocks) if block.language == "bash"]
-    assert {line for block in blocks for line in docs.commands(block)} == set(COMMANDS)
+    commands = {line for block in COMMAND_BLOCKS for line in docs.commands(block)}
+    assert commands == set(COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands(command: str) -> None:
     """A documented command does what its page says."""
     COMMANDS[command]()
+
+
+CHECKED = {
+    *COMMAND_BLOCKS,
+    *API.under("Client to Server Messages", "json"),
+    *API.under("Server to Client Messages", "json"),
+    *API.under("Python Client", "python"),
+    *API.under("Server Implementation", "python"),
+    *(block for block in WIRE.blocks if block.language == "json"),
+    *(block for block in JOURNAL.blocks if block.language == "json"),  # made by docs/make.py
+    *(block for page in PAGES.values() for block in page.blocks if block.language == "transcript"),
+    *(
+        block
+        for path in (docs.README, docs.EMBEDDING, docs.MOUNTING)
+        for block in PAGES[path].blocks
+        if block.language == "python"
+    ),
+}
+"""What this file checks, `test_embedding_docs.py`, and `tests/protocol/test_wire.py`."""
+MARK = re.compile(r"<!-- (?:run by (?P<test>tests/\S+\.py)|not run: .+) -->")
+
+
+@pytest.mark.parametrize("path", docs.PAGES, ids=lambda path: path.name)
+def test_no_block_is_unchecked(path: Path) -> None:
+    """Each block of code is checked, or a comment above it says who runs it or why nobody does.
+
+    `<!-- run by tests/...py -->`, which then names the page, or `<!-- not run: why -->`.
+    """
+    for block in PAGES[path].blocks:
+        if block.language in ("bash", "python", "json", "transcript") and block not in CHECKED:
+            mark = MARK.fullmatch(block.mark)
+            assert mark is not None, f"{path.name}:{block.line} is run by no test"
+            if mark["test"] is not None:
+                assert path.name in (docs.ROOT / mark["test"]).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""The emulator on real sockets: for plain programs, trio, asyncio and Google's own SDK."""
+"""The emulator on real sockets: for plain programs, on trio and on asyncio."""
 
 import asyncio
 import contextlib
@@ -7,20 +7,14 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
 
-import attrs
 import pytest
 import trio
 import websockets
-from google import genai
-from google.genai import errors, types
-from google.genai.live import AsyncSession
 from trio_websocket import open_websocket_url
 from websockets.sync.client import ClientConnection, connect
 
-from livegate import recordings
 from livegate.emulator import Emulator, Options, tone_of
 from livegate.protocol.emulator import Service
 from livegate.shell.sockets import listen
@@ -300,201 +294,3 @@ def test_ends_quickly(*, tls: bool) -> None:
                 assert link.close_code == 1006
 
     asyncio.run(talk())
-
-
-# The official SDK, unmodified
-
-
-def on_sdk(
-    talk: Callable[[AsyncSession, Emulator], Awaitable[None]],
-    options: Options | None = None,
-    **config: Any,
-) -> None:
-    """Run a conversation of the SDK over TLS."""
-
-    async def run() -> None:
-        with Emulator(options=options, tls=True) as gemini:
-            async with session(gemini, **config) as link:
-                await asyncio.wait_for(talk(link, gemini), 20.0)
-
-    asyncio.run(run())
-
-
-@contextlib.asynccontextmanager
-async def session(gemini: Emulator, **config: Any) -> AsyncGenerator[AsyncSession, None]:
-    """Open a session of the SDK."""
-    trusted = ssl.create_default_context(cafile=str(gemini.ca_file))
-    http_options = types.HttpOptions(
-        api_version="v1beta",
-        base_url=gemini.url.replace("wss:", "https:"),
-        async_client_args={"ssl": trusted, "proxy": None},
-    )
-    client = genai.Client(api_key="abc", http_options=http_options)
-    model = config.pop("model", MODEL)
-    asked: dict[str, Any] = {
-        "response_modalities": ["AUDIO"],
-        "output_audio_transcription": {},
-        **config,
-    }
-    try:
-        async with client.aio.live.connect(
-            model=model, config=types.LiveConnectConfig.model_validate(asked)
-        ) as link:
-            yield link
-    finally:
-        await client.aio.aclose()
-        client.close()
-
-
-async def ask(link: AsyncSession, text: str) -> None:
-    """Send a turn of text."""
-    content = types.Content(role="user", parts=[types.Part(text=text)])
-    await link.send_client_content(turns=content, turn_complete=True)
-
-
-async def realtime(link: Any, **fields: Any) -> None:
-    """Send realtime input; the SDK's own type of it needs PIL."""
-    await link.send_realtime_input(**fields)
-
-
-async def turn(link: AsyncSession) -> list[types.LiveServerMessage]:
-    """Return all messages until the turn is complete."""
-    return [message async for message in link.receive()]
-
-
-def text_of(messages: list[types.LiveServerMessage]) -> str:
-    """Return the transcription of an answer."""
-    contents = [one.server_content for one in messages if one.server_content]
-    said = [one.output_transcription for one in contents if one.output_transcription]
-    return "".join(one.text or "" for one in said)
-
-
-def sound_of(messages: list[types.LiveServerMessage]) -> bytes:
-    """Return the sound of an answer."""
-    turns = [one.server_content.model_turn for one in messages if one.server_content]
-    parts = [part for one in turns if one for part in one.parts or []]
-    return b"".join(part.inline_data.data or b"" for part in parts if part.inline_data)
-
-
-def test_sdk_text() -> None:
-    """The SDK asks by text, is answered in sound with its transcription, and reads the usage."""
-
-    async def talk(link: AsyncSession, _gemini: Emulator) -> None:
-        await ask(link, "Hello")
-        messages = await turn(link)
-        assert text_of(messages) == "You said: Hello"
-        assert sound_of(messages) == tone_of("You said: Hello")
-        assert messages[-1].usage_metadata
-        assert messages[-1].usage_metadata.response_token_count == 20
-
-    on_sdk(talk, AT_ONCE)
-
-
-def test_sdk_written_answer() -> None:
-    """The SDK is answered in text by a model that writes."""
-
-    async def talk(link: AsyncSession, _gemini: Emulator) -> None:
-        await ask(link, "Hello")
-        assert "".join([one.text or "" for one in await turn(link)]) == "You said: Hello"
-
-    on_sdk(
-        talk,
-        AT_ONCE,
-        model="gemini-live-2.5-flash",
-        response_modalities=["TEXT"],
-        output_audio_transcription=None,
-    )
-
-
-def test_sdk_sound() -> None:
-    """The SDK speaks the known recording, and hears it again; what it said is transcribed."""
-    speech = recordings.hello()
-
-    async def talk(link: AsyncSession, gemini: Emulator) -> None:
-        sound = speech.pcm + bytes(2 * speech.rate)
-        for at in range(0, len(sound), 3200):
-            blob = types.Blob(
-                data=sound[at : at + 3200], mime_type=f"audio/pcm;rate={speech.rate}"
-            )
-            await realtime(link, audio=blob)
-        messages = await turn(link)
-        contents = [one.server_content for one in messages if one.server_content]
-        heard = [one.input_transcription for one in contents if one.input_transcription]
-        assert [one.text for one in heard] == [recordings.HELLO_TEXT]
-        assert text_of(messages) == f"You said: {recordings.HELLO_TEXT}"
-        assert len(sound_of(messages)) > 48_000
-        assert sound.startswith(gemini.service.received[0].audio)
-
-    known = attrs.evolve(Emulator().service.options, pace=0.0)
-    on_sdk(talk, known, input_audio_transcription={})
-
-
-def test_sdk_tool() -> None:
-    """The SDK is called for a function, and its result is told."""
-
-    async def talk(link: AsyncSession, _gemini: Emulator) -> None:
-        await ask(link, "What is the weather?")
-        async for message in link.receive():
-            if message.tool_call and message.tool_call.function_calls:
-                call = message.tool_call.function_calls[0]
-                assert (call.name, call.args) == ("get_weather", {"city": "Lisbon"})
-                result = types.FunctionResponse(
-                    id=call.id, name=call.name, response={"is": "sunny"}
-                )
-                await link.send_tool_response(function_responses=result)
-                break
-        assert text_of(await turn(link)) == 'The tool said: {"is":"sunny"}'
-
-    declared = {"name": "get_weather", "behavior": "BLOCKING"}
-    on_sdk(talk, AT_ONCE, tools=[{"function_declarations": [declared]}])
-
-
-def test_sdk_interruption() -> None:
-    """The SDK interrupts a long answer, and gets the next one."""
-
-    async def talk(link: AsyncSession, _gemini: Emulator) -> None:
-        await ask(link, "/long")
-        messages: list[types.LiveServerMessage] = []
-        async for message in link.receive():
-            if not messages:
-                await realtime(link, text="Stop")
-            messages.append(message)
-        contents = [one.server_content for one in messages if one.server_content]
-        assert any(one.interrupted for one in contents)
-        assert not any(one.generation_complete for one in contents)
-        assert text_of(await turn(link)) == "You said: Stop"
-
-    on_sdk(talk)
-
-
-def test_sdk_resumption() -> None:
-    """The SDK resumes a conversation on another link, and is refused with a stale handle."""
-
-    async def talk(link: AsyncSession, gemini: Emulator) -> None:
-        await ask(link, "My name is Ana")
-        await turn(link)
-        update = (await anext(link.receive())).session_resumption_update
-        assert update
-        assert update.resumable
-        async with session(gemini, session_resumption={"handle": update.new_handle}) as other:
-            await ask(other, "What did I say?")
-            assert text_of(await turn(other)) == "You said before: My name is Ana"
-        with pytest.raises(errors.APIError, match="session not found") as refused:
-            async with session(gemini, session_resumption={"handle": "stale"}):
-                pass
-        assert refused.value.code == 1008
-
-    on_sdk(talk, AT_ONCE, session_resumption={})
-
-
-def test_sdk_refused() -> None:
-    """The SDK reports a refused setup with the service's code and reason."""
-
-    async def run() -> None:
-        with Emulator(tls=True) as gemini:
-            with pytest.raises(errors.APIError, match="combination of response mod") as refused:
-                async with session(gemini, response_modalities=["TEXT"]):
-                    pass
-            assert refused.value.code == 1007
-
-    asyncio.run(run())

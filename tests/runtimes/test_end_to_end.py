@@ -14,16 +14,16 @@ from websockets.sync.client import ClientConnection, connect
 import running
 from livegate import recordings
 from livegate.emulator import Emulator, Options, echo_of, tone_of
-from livegate.shell.settings import settings
+from raw_client import RawClient
 
 RECEIVE_S = 20.0
 SILENCE = bytes(32_000)
 MANY = 100
 
 
-@pytest.fixture(params=running.RUNTIMES)
-def runtime(request: pytest.FixtureRequest) -> str:
-    """Each runtime."""
+@pytest.fixture(params=running.VARIANTS)
+def variant(request: pytest.FixtureRequest) -> str:
+    """Each runtime, sockets that it was handed, and the SDK."""
     return str(request.param)
 
 
@@ -59,12 +59,12 @@ def text_in(frames: list[dict[str, str]]) -> str:
 
 @pytest.mark.parametrize("piece_ms", [20, 40, 100])
 @pytest.mark.parametrize("form", ["base64", "binary"])
-def test_speech(runtime: str, gemini: Emulator, piece_ms: int, form: str) -> None:
+def test_speech(variant: str, gemini: Emulator, piece_ms: int, form: str) -> None:
     """Speech reaches Gemini sample for sample, and its answer the client byte for byte."""
     pcm = recordings.hello().pcm
     step = 32 * piece_ms
     with (
-        running.gateway(runtime, settings("canary", gemini.url)) as gateway,
+        running.variant(variant, "canary", gemini.url) as gateway,
         connect(gateway.url) as client,
     ):
         send(client, type="config", data={"response_modalities": ["AUDIO"]})
@@ -84,7 +84,7 @@ def test_speech(runtime: str, gemini: Emulator, piece_ms: int, form: str) -> Non
     assert text_in(frames).startswith("You said: [speech ")
 
 
-def test_many_sessions(runtime: str, gemini: Emulator) -> None:
+def test_many_sessions(variant: str, gemini: Emulator) -> None:
     """A hundred sessions at once each get their own answer, and leave nothing behind."""
     process = psutil.Process()
 
@@ -110,7 +110,7 @@ def test_many_sessions(runtime: str, gemini: Emulator) -> None:
             for number in range(MANY):
                 group.create_task(talk(url, number, ready))
 
-    with running.gateway(runtime, settings("canary", gemini.url)) as gateway:
+    with running.variant(variant, "canary", gemini.url) as gateway:
         with connect(gateway.url) as client:  # whatever is made once is made now
             idle = gateway.count_tasks() - 1
             send(client, type="text", text="first")
@@ -124,13 +124,21 @@ def test_many_sessions(runtime: str, gemini: Emulator) -> None:
         gemini.wait_until(lambda _: process.num_fds() <= before)
 
 
-def test_client_leaves(runtime: str, gemini: Emulator) -> None:
-    """When the client leaves, even in mid-answer and without a word, the link to Gemini ends."""
-    with running.gateway(runtime, settings("canary", gemini.url)) as gateway:
+@pytest.mark.parametrize("way", [*running.WAYS, running.THREADS, running.SDK])
+def test_client_leaves(way: str, gemini: Emulator) -> None:
+    """When the client leaves in mid-answer, with a word or without, the link to Gemini ends."""
+    long = b'{"type":"text","text":"/long"}'
+    with running.variant(way, "canary", gemini.url) as gateway:
         for is_polite in (True, False):
             with connect(gateway.url, close_timeout=0) as client:
-                send(client, type="text", text="/long")
+                client.send(long, text=True)
                 until(client, "response")
                 if not is_polite:
                     client.socket.shutdown(socket.SHUT_RDWR)
-            gemini.wait_until(lambda service: service.links_open == 0, timeout_s=1.0)
+            gemini.wait_until(lambda service: service.links_open == 0, timeout_s=2.0)
+        with RawClient(gateway.url) as deaf:  # it takes in less than there is to send
+            deaf.send(1, b'{"type":"config","response_modalities":["AUDIO"]}')
+            deaf.send(1, long)
+            deaf.read_until(b'"audio"')
+            deaf.reset()
+            gemini.wait_until(lambda service: service.links_open == 0, timeout_s=2.0)

@@ -18,14 +18,20 @@ from websockets.sync.server import ServerConnection, serve
 import running
 from livegate.emulator import Emulator, Options
 from livegate.shell.settings import Settings, settings
-from livegate.shell.target import SettingsError
+from livegate.shell.target import PATH, SettingsError
 
 CANARY: Final = "AIzaCanary-9f8e7d6c5b4a"
 RECEIVE_S: Final = 20.0
 MIB: Final = 1024 * 1024
 
 
-@pytest.fixture(params=running.RUNTIMES)
+@pytest.fixture(params=running.VARIANTS)
+def variant(request: pytest.FixtureRequest) -> str:
+    """Each runtime, sockets that it was handed, and the SDK."""
+    return str(request.param)
+
+
+@pytest.fixture(params=(*running.RUNTIMES, *running.HANDED))
 def runtime(request: pytest.FixtureRequest) -> str:
     """Each runtime."""
     return str(request.param)
@@ -45,7 +51,7 @@ def scripted(act: Callable[[ServerConnection], None]) -> Generator[str, None, No
     """A WebSocket server that does as it is told."""
     quiet = logging.getLogger("quiet")  # this side may know the key
     quiet.setLevel(logging.ERROR)
-    with serve(act, "127.0.0.1", 0, logger=quiet) as server:
+    with serve(act, "127.0.0.1", 0, logger=quiet, close_timeout=1) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -130,9 +136,9 @@ CASES: Final = {
     "refused key": Case(
         lambda: emulator(keys=frozenset({"another"})), "key_refused", "livegate check", 4201
     ),
-    "nobody there": Case(lambda: at("ws://127.0.0.1:9"), "upstream_unavailable", "was refused"),
+    "nobody there": Case(lambda: at("wss://127.0.0.1:9"), "upstream_unavailable", "was refused"),
     "no such host": Case(
-        lambda: at("ws://gemini.invalid"), "upstream_unavailable", "host name was not found"
+        lambda: at("wss://gemini.invalid"), "upstream_unavailable", "host name was not found"
     ),
     "unknown certificate": Case(
         lambda: emulator(tls=True), "upstream_unavailable", "certificate was not accepted"
@@ -163,12 +169,12 @@ CASES: Final = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_fault(runtime: str, case: Case, caplog: pytest.LogCaptureFixture) -> None:
+def test_fault(variant: str, case: Case, caplog: pytest.LogCaptureFixture) -> None:
     """The client hears cause and cure, the session lives unless it cannot, the key stays in."""
     caplog.set_level(logging.DEBUG)
     with (
         case.gemini() as url,
-        running.gateway(runtime, _settings(url)) as gateway,
+        running.variant(variant, CANARY, url) as gateway,
         connect(gateway.url, close_timeout=1) as socket,
     ):
         socket.send(json.dumps({"type": "text", "text": "hi"}))
@@ -238,11 +244,11 @@ class _Bomb(str):
     ids=["deep", "deep data", "deep config", "16 MB", "16 MB audio", "long", "nan", "surrogate",
          "nul", "raw nul"],
 )  # fmt: skip
-def test_hostile_frame(runtime: str, payload: bytes, code: str) -> None:
+def test_hostile_frame(variant: str, payload: bytes, code: str) -> None:
     """A hostile frame is answered with an error, and the session lives."""
     with (
         emulator() as url,
-        running.gateway(runtime, _settings(url)) as gateway,
+        running.variant(variant, CANARY, url) as gateway,
         connect(gateway.url, max_size=None) as socket,
     ):
         socket.send(payload, text=True)
@@ -251,32 +257,31 @@ def test_hostile_frame(runtime: str, payload: bytes, code: str) -> None:
         _next(socket, "turn_complete")
 
 
-def test_redirect(runtime: str) -> None:
+def test_redirect(variant: str) -> None:
     """A redirect is not followed: the key goes nowhere but where it was meant to."""
-    seen: list[str] = []
-
-    class Elsewhere(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            seen.append(str(self.headers))
+    asked: list[str] = []
 
     class Redirect(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            asked.append(self.path)
             self.send_response(302)
-            self.send_header("Location", f"ws://127.0.0.1:{elsewhere}/ws")
+            self.send_header("Location", "/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-    with _web(Elsewhere) as elsewhere, _web(Redirect) as port:
-        gemini = _settings(f"ws://127.0.0.1:{port}")
-        with running.gateway(runtime, gemini) as gateway, connect(gateway.url) as socket:
-            socket.send('{"type":"text","text":"hi"}')
-            assert "did not accept a WebSocket" in _next(socket, "error")["data"]
-    assert seen == []
+    with (
+        _web(Redirect) as port,
+        running.variant(variant, CANARY, f"ws://127.0.0.1:{port}") as gateway,
+        connect(gateway.url) as socket,
+    ):
+        socket.send('{"type":"text","text":"hi"}')
+        assert "did not accept a WebSocket" in _next(socket, "error")["data"]
+    assert set(asked) == {PATH}
 
 
-def test_gemini_stops_reading(runtime: str) -> None:
+def test_gemini_stops_reading(variant: str) -> None:
     """The gateway ends in time although a link to Gemini takes nothing in."""
     is_over = threading.Event()
 
@@ -287,7 +292,7 @@ def test_gemini_stops_reading(runtime: str) -> None:
 
     with (
         scripted(act) as url,
-        running.gateway(runtime, _settings(url)) as gateway,
+        running.variant(variant, CANARY, url) as gateway,
         connect(gateway.url, close_timeout=0) as socket,
     ):
         _next(socket, "system")

@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 import docs
 import terminal
@@ -27,17 +27,59 @@ def test_mounted(name: str) -> None:
         where = server.expect(r"//[a-z0-9.]+:(\d+)")
         site = f"127.0.0.1:{where[1]}"
         with terminal.arrive(f"ws://{site}/voice/api/gemini/ws") as socket:
-            socket.send('{"type":"text","text":"Hello from a mount"}')
-            frames = [json.loads(socket.recv(RECEIVE_S))]
-            while frames[-1]["type"] != "turn_complete":
-                frames.append(json.loads(socket.recv(RECEIVE_S)))
-            said = "".join(frame.get("text", "") for frame in frames)
-            assert said.strip() == "You said: Hello from a mount"
+            _talk(socket)
             _visit(site, has_hello="/hello" in (EXAMPLES / name).read_text("utf-8"))
             server.signal(signal.SIGTERM)
             assert terminal.closed(socket) == 1012
         assert server.status() == 0, server.printed
     assert "Traceback" not in server.printed
+
+
+HANDED = {
+    "handed_fastapi.py": "/rooms/kitchen",
+    "handed_trio_websocket.py": "/",
+    "handed_websockets.py": "/",
+}
+"""Examples that hand a socket over, and where a client finds each."""
+
+
+@pytest.mark.parametrize("name", HANDED)
+def test_handed_over(name: str) -> None:
+    """A client of somebody else's server gets its answer, and is told to come back at the end."""
+    command = (sys.executable, str(EXAMPLES / name), "--emulator")
+    environment = terminal.clean_environment(PORT="0")
+    with terminal.program(*command, environment=environment) as server:
+        port = server.expect(r"//[a-z0-9.]+:(\d+)")[1]
+        with terminal.arrive(f"ws://127.0.0.1:{port}{HANDED[name]}") as socket:
+            _talk(socket)
+            server.signal(signal.SIGTERM)
+            assert terminal.closed(socket) == 1012
+        assert server.status() == 0, server.printed
+    assert "Traceback" not in server.printed
+
+
+def test_own_shell() -> None:
+    """The third shell runs as it stands."""
+    command = (sys.executable, str(EXAMPLES / "own_shell.py"), "--emulator")
+    environment = terminal.clean_environment(PORT="0")
+    with terminal.program(*command, environment=environment) as server:
+        port = server.expect(r"ws://localhost:(\d+)")[1]
+        with terminal.arrive(f"ws://127.0.0.1:{port}") as socket:
+            _talk(socket)
+        server.expect("session.closed")
+        server.signal(signal.SIGINT)
+        assert server.status() == 0, server.printed
+    assert "Traceback" not in server.printed
+
+
+def _talk(socket: ClientConnection) -> None:
+    """Say something, and hear it answered."""
+    socket.send('{"type":"text","text":"Hello from a test"}')
+    frames = [json.loads(socket.recv(RECEIVE_S))]
+    while frames[-1]["type"] != "turn_complete":
+        frames.append(json.loads(socket.recv(RECEIVE_S)))
+    said = "".join(frame.get("text", "") for frame in frames)
+    assert said.strip() == "You said: Hello from a test"
 
 
 def _visit(site: str, *, has_hello: bool) -> None:
@@ -80,5 +122,6 @@ def test_pages_are_served_as_they_stand(name: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_examples_are_short(path: Path) -> None:
-    """An example fits on a screen."""
-    assert len(path.read_text("utf-8").splitlines()) <= 40
+    """An example fits on a screen; a whole shell takes a few."""
+    limit = 160 if path.name == "own_shell.py" else 40
+    assert len(path.read_text("utf-8").splitlines()) <= limit

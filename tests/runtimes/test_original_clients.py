@@ -1,12 +1,9 @@
 """The clients of the original's document, unchanged, on both runtimes."""
 
 import base64
-import os
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -35,23 +32,9 @@ def site(request: pytest.FixtureRequest) -> Generator[str, None, None]:
 
 
 @pytest.fixture(scope="session")
-def wscat(tmp_path_factory: pytest.TempPathFactory) -> str:
+def wscat(npm: Callable[[str], Path]) -> str:
     """Install wscat as the document says, but for its place; return its path."""
-    npm = shutil.which("npm")
-    if npm is None:
-        if os.environ.get("CI"):
-            pytest.fail("there is no npm to install wscat with")
-        pytest.skip("there is no npm to install wscat with")
-    prefix = tmp_path_factory.mktemp("npm")
-    try:
-        installed = terminal.run(npm, "install", "-g", "wscat", "--prefix", str(prefix))
-        trouble = installed.stdout if installed.returncode else ""
-    except subprocess.TimeoutExpired as late:
-        trouble = str(late)
-    if trouble and not os.environ.get("CI"):
-        pytest.skip(f"npm could not install wscat: {trouble[-200:]}")
-    assert not trouble
-    return str(prefix / "bin" / "wscat")
+    return str(npm("wscat") / "bin" / "wscat")
 
 
 @pytest.mark.parametrize("runtime", running.RUNTIMES)

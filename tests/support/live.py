@@ -12,19 +12,18 @@ import itertools
 import json
 import os
 import sys
-from pathlib import Path
 from typing import Final, cast
 
 import websockets
 from websockets.sync.client import ClientConnection, connect
 
+import conformance
 import running
-from livegate.emulator import Emulator, Options
+from livegate.emulator import Emulator
 from livegate.protocol import transcript
 from livegate.protocol.transcript import Transcript
 from livegate.shell.settings import settings
 
-FOLDER: Final = Path(__file__).parent.parent / "conformance"
 MAX_TURNS: Final = 20
 WAIT_S: Final = 30.0
 STREAMED: Final = ("response", "audio", "input_transcript")
@@ -34,8 +33,7 @@ def tales() -> list[Transcript]:
     """Return the transcripts that make sense on the real service, within the bound."""
     found: list[Transcript] = []
     turns = 0
-    for path in sorted(FOLDER.glob("*.txt")):
-        told = transcript.parse(path.stem, path.read_text())
+    for told in conformance.load():
         texts = [step.text for step in told.steps if step.text.startswith("client>")]
         asked = sum('"text":"' in text or '"text"' in text for text in texts)
         if any('"/' in text for text in texts) or turns + asked > MAX_TURNS:
@@ -89,7 +87,7 @@ def main() -> int:
     key = os.environ.get("GEMINI_API_KEY") or os.environ.get("GOOGLE_API_KEY") or ""
     differs = False
     with (
-        Emulator(options=Options(pace=0)) as played,
+        Emulator(options=conformance.options(pace=0)) as played,
         running.gateway(asked.runtime, settings("any", played.url)) as emulated,
         running.gateway(asked.runtime, settings(key, asked.gemini_url)) as real,
     ):

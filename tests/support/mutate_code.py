@@ -35,17 +35,18 @@ MODULES: Final = (
     *("uplink", "outbox", "frames", "gemini", "config", "settings", "audio", "replies"),
     *("verdicts", "_json", "errors"),
 )
+MUTATED: Final = tuple(f"src/livegate/protocol/{module}.py" for module in MODULES)
 LEAST_PERCENT: Final = 95
 _JOBS: Final = "2"
 _PACKAGE: Final = "livegate.protocol"
+_OTHERS: Final = ("emulator", "purity", "testing", "wire")
+"""Tests of what is around the core, by the beginnings of their names."""
 _CONFIG: Final = """
 [tool.mutmut]
 source_paths = ["src"]
-only_mutate = [{files}]
+only_mutate = {files}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "mutmut_plugin", "--assert=plain"]
-pytest_add_cli_args_test_selection = [
-  "tests/protocol", "--ignore-glob=*/test_emulator*", "--ignore-glob=*/test_purity*",
-]
+pytest_add_cli_args_test_selection = {tests}
 use_git_change_detection = false
 process_isolation = "{isolation}"
 forkserver_warmup = "import"
@@ -89,11 +90,11 @@ def prepare() -> None:
     shutil.rmtree(COPY, ignore_errors=True)
     for path in files:
         name = path.relative_to(ROOT)
-        if is_core := name.parts[0] == "protocol":
+        if name.parts[0] == "protocol":  # mutmut wants it so
             name = "src" / name.relative_to("protocol")
         copied = COPY / name
         copied.parent.mkdir(parents=True, exist_ok=True)
-        if is_core and path.suffix == ".py":
+        if str(name) in MUTATED:
             copied.write_text(without_decorators(path.read_text()))
         else:
             shutil.copy(path, copied)
@@ -147,8 +148,8 @@ def judge(modules: Sequence[str], names: list[str], *, isolation: str) -> dict[s
         isolation: With `fork` each is turned on in a process that has imported all: fast, but it
             comes too late for what was made during the imports. With `forkserver` it does not.
     """
-    files = ", ".join(f'"src/livegate/protocol/{module}.py"' for module in MODULES)
-    config = _CONFIG.format(files=files, isolation=isolation)
+    tests = ["tests/protocol", *(f"--ignore-glob=*/test_{name}*" for name in _OTHERS)]
+    config = _CONFIG.format(files=list(MUTATED), tests=tests, isolation=isolation)
     (COPY / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + config)
     mutmut("run", "--max-children", _JOBS, *names)
     return {

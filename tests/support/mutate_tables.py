@@ -27,7 +27,6 @@ import attrs
 import pytest
 
 import transcripts
-from core_player import CorePlayer
 from livegate.protocol import (
     audio,
     commands,
@@ -40,6 +39,8 @@ from livegate.protocol import (
     states,
     verdicts,
 )
+from livegate.protocol.testing.play import play
+from livegate.protocol.testing.systems import CoreSystem
 
 TESTS: Final = Path(__file__).parent.parent / "protocol"
 SUBSET: Final = tuple(
@@ -114,7 +115,7 @@ def _shown(value: object) -> str:
 
 
 def _verdicts() -> Iterator[Mutant]:
-    for name in ("_LIVE", "_SETTING_UP", "_RESUMING"):
+    for name in ("LIVE", "SETTING_UP", "RESUMING"):
         table = getattr(verdicts, name)
         for at, row in enumerate(table):
             said = f"verdicts.{name}[{at}: {row.reason!r}]"
@@ -145,6 +146,16 @@ def _profiles() -> Iterator[Mutant]:
                     object.__setattr__(changed, field, one)
                     name = f"PROFILES[{key}].{field} = {_shown(one)}"
                     yield Mutant(name, _change(table, key, changed))
+
+
+def _audiences() -> Iterator[Mutant]:
+    table = _inner(replies.TYPES)
+    yield from _rows("TYPES", table)
+    for key, kind in replies.TYPES.items():
+        for other in replies.Audience:
+            if other is not kind.audience:
+                name = f"TYPES[{key}] for {other.name}"
+                yield Mutant(name, _change(table, key, attrs.evolve(kind, audience=other)))
 
 
 def _anything(value: object) -> object:
@@ -210,8 +221,7 @@ def mutants() -> Iterator[Mutant]:
     yield from _members("LABELS", (settings, config))
     yield from _rows("LATER", _inner(settings.LATER))
     yield from _rows("_READERS", _inner(frames._READERS))
-    for name in ("_ORIGINAL", "_ENDINGS", "_ANSWERS"):
-        yield from _members(name, (replies,))
+    yield from _audiences()
     yield from _members("_CONTAINERS", (audio,))
     yield from _members("_SAID_PCM", (audio,))
 
@@ -220,7 +230,7 @@ def _is_noticed() -> bool:
     """Whether the transcripts or the tests fail; asked in a process of its own."""
     try:
         for told in _TRANSCRIPTS:
-            CorePlayer(told).play()
+            play(told, CoreSystem(told.options))
     except Exception:  # noqa: BLE001 - a mutant may break anything
         return True
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123

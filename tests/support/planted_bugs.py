@@ -6,12 +6,14 @@
 Each bug is a plausible slip: a line that is missing, or does nearly the right thing.
 """
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -39,8 +41,12 @@ class Bug:
     file: str
     old: str
     new: str
+    unseen: str = ""
+    """Why a client and Gemini cannot see it, if they cannot."""
 
 
+_FAST: Final = "sockets as fast as can be have nothing queued"
+_OLD: Final = "no peer speaks on a link that has ended"
 BUGS: Final = (
     Bug("content is given twice", "session.py", "self._deliver(item)\n", "self._deliver(item)\n                self._deliver(item)\n"),
     Bug("content is lost when a link opens", "session.py", "        self._answer_configs()\n        self._advance()\n\n    def _answer", "        self._answer_configs()\n        self._line.drop_content()\n        self._advance()\n\n    def _answer"),
@@ -50,8 +56,8 @@ BUGS: Final = (
     Bug("stale sound after an interruption", "turns.py", "if self._is_muted or not plan.wants_sound:", "if not plan.wants_sound:"),
     Bug("stale text after an interruption", "turns.py", "return [] if self._is_muted else [reply]", "return [reply]"),
     Bug("the mute outlives its turn", "turns.py", "return self._muted == self.number", "return 0 < self._muted <= self.number"),
-    Bug("queued sound is not dropped", "session.py", "        self._out.drop_sound(turn)\n", ""),
-    Bug("sound is sent without its turn", "outbox.py", "turn=reply.turn", "turn=0"),
+    Bug("queued sound is not dropped", "session.py", "        self._out.drop_sound(turn)\n", "", _FAST),
+    Bug("sound is sent without its turn", "outbox.py", "turn=reply.turn", "turn=0", _FAST),
     Bug("an interruption is told for the next turn", "turns.py", "return self.completed\n        return self.hush()", "return self.number\n        return self.hush()"),
     Bug("the old link stays open at a hand-over", "session.py", "        self._hang_up()\n        self._absorb()\n", "        self._absorb()\n"),
     Bug("the link outlives the session", "session.py", "        if self._is_linked:\n            self._out.close_upstream()\n        self._step(trigger)", "        self._step(trigger)"),
@@ -62,6 +68,7 @@ BUGS: Final = (
     Bug("retries do not slow down", "session.py", "            self._failures += 1\n", "            self._failures = 1\n"),
     Bug("retries never speed up again", "session.py", "self._is_proven, self._failures = True, 0", "self._is_proven = True"),
     Bug("a config replaces the one before", "config.py", "{**self.values, **delta.values}", "{**delta.values}"),
+    Bug("the operator's config wins", "config.py", "{**default.values, **self.values}", "{**self.values, **default.values}"),
     Bug("the older config wins", "config.py", "{**self.values, **delta.values}", "{**delta.values, **self.values}"),
     Bug("null is a value", "config.py", "if value is not None})", "})"),
     Bug("a refused setting is sent", "config.py", "if name not in refused and not isinstance", "if not isinstance"),
@@ -83,7 +90,7 @@ BUGS: Final = (
     Bug("a forgotten handle is tried for ever", "session.py", "            self._memory.forget()\n", ""),
     Bug("a lost conversation is hidden", "memory.py", "return Loss.ALL if had_history else Loss.NOTHING", "return Loss.NOTHING"),
     Bug("a handle from mid-turn counts as covering", "memory.py", "self._is_covered = self._is_covered or is_idle", "self._is_covered = True"),
-    Bug("an old link is listened to", "session.py", "inputs.UpstreamGone():\n                return self._is_linked and event.link == self._out.upstream_link", "inputs.UpstreamGone():\n                return self._is_linked"),
+    Bug("an old link is listened to", "outbox.py", "inputs.UpstreamGone():\n                return is_linked and event.link == self.upstream_link", "inputs.UpstreamGone():\n                return is_linked", _OLD),
     Bug("a closed session goes on", "session.py", "        if self._phase is Phase.CLOSED:\n            return []\n", ""),
     Bug("a frame after the close", "session.py", "        self._reply(replies.error(code, sentence))\n        self._out.close_client(FATAL[code])\n", "        self._out.close_client(FATAL[code])\n        self._reply(replies.error(code, sentence))\n"),
     Bug("base64 is not checked", "frames.py", "    audio.check_base64(field, text)\n", ""),
@@ -103,14 +110,15 @@ BUGS: Final = (
     Bug("a result for no call goes to Gemini", "turns.py", "if one.id not in self._calls:", "if False:"),
     Bug("a continued result closes its call", "turns.py", "if not one.will_continue:", "if True:"),
     Bug("lost calls are not cancelled", "turns.py", "            found.append(replies.tool_call_cancelled(list(self._calls)))\n", ""),
-    Bug("two ends of one activity", "speech.py", "            case frames.ActivityEnd():\n                self.forget()\n", ""),
+    Bug("two ends of one activity", "speech.py", "            case frames.ActivityEnd() if may_pause:\n                self.forget()\n", ""),
     Bug("a greeting with every link", "session.py", '            self._greeting = ""\n', ""),
     Bug("a fatal error is said to be retryable", "replies.py", "retryable=code in RETRYABLE", "retryable=code not in RETRYABLE"),
 )  # fmt: skip
 
 
-def judge(bug: Bug) -> str:
-    """Return the test that finds a bug, or nothing."""
+@contextlib.contextmanager
+def planted(bug: Bug) -> Generator[Path]:
+    """Yield a folder to import a core from that has this bug."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "protocol"
         shutil.copytree(ROOT / "protocol", copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -119,6 +127,12 @@ def judge(bug: Bug) -> str:
         if source.count(bug.old) != 1:
             raise ValueError(f"{bug.name}: {bug.file} has changed")
         path.write_text(source.replace(bug.old, bug.new))
+        yield copy
+
+
+def judge(bug: Bug) -> str:
+    """Return the test that finds a bug, or nothing."""
+    with planted(bug) as copy:
         done = subprocess.run(  # noqa: S603 - our own interpreter
             [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *_SUITE],
             cwd=ROOT,
@@ -127,8 +141,8 @@ def judge(bug: Bug) -> str:
             text=True,
             check=False,
         )
-        found = _FAILED.search(done.stdout)
-        return found.group(1).removeprefix("tests/protocol/") if found else ""
+    found = _FAILED.search(done.stdout)
+    return found.group(1).removeprefix("tests/protocol/") if found else ""
 
 
 def main(wanted: str = "") -> int:

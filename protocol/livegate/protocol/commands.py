@@ -40,6 +40,10 @@ class Event(enum.StrEnum):
     """`bytes`: a message that is not the Live API's; it was skipped."""
     TURN_COMPLETED = "turn.completed"
     """`turn`."""
+    PHASE_CHANGED = "phase.changed"
+    """`trigger`, `phase`: what happened, and the phase that was entered for it."""
+    TIMER_EXPIRED = "timer.expired"
+    """`timer`."""
     SESSION_CLOSED = "session.closed"
     """`code`, `s`, and totals: `turns`, `client_frames`, `client_bytes`,
     `upstream_frames`, `upstream_bytes`."""
@@ -56,6 +60,8 @@ LEVELS: Final[Mapping[Event, Level]] = MappingProxyType(
         Event.UPSTREAM_WENT_AWAY: Level.INFO,
         Event.UPSTREAM_UNREADABLE: Level.WARNING,
         Event.TURN_COMPLETED: Level.DEBUG,
+        Event.PHASE_CHANGED: Level.DEBUG,
+        Event.TIMER_EXPIRED: Level.DEBUG,
         Event.SESSION_CLOSED: Level.INFO,
     }
 )

@@ -1,8 +1,9 @@
 """A client's config: judged, merged with what stands, and turned into Gemini's setup.
 
-A config goes through three steps. `parse` refuses what Gemini could never accept, naming every
-fault at once. `merge` lays it over the config before. `resolve` fits the whole to the model, and
-knows of each setting whether it is applied, clamped or refused; none is ignored in silence.
+A config goes through four steps. `parse` refuses what Gemini could never accept, naming every
+fault at once. `merge` lays it over the config before, `over` lays both over the operator's.
+`resolve` fits the whole to the model, and knows of each setting whether it is applied, clamped or
+refused; none is ignored in silence.
 """
 
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ class Delta:
     """One `config` frame, judged."""
 
     values: Mapping[str, object]
-    """The table's name -> value as it goes upstream; None takes a setting back."""
+    """The table's name -> value as it goes upstream; None returns it to the operator's default."""
     given: Mapping[str, str]
     """The client's own spelling -> the table's name, for the answer."""
     refused: Mapping[str, str]
@@ -69,6 +70,10 @@ class Config:
         merged = {**self.values, **delta.values}
         return Config({name: value for name, value in merged.items() if value is not None})
 
+    def over(self, default: "Config") -> "Config":
+        """Return this config with another one beneath it, for all that it leaves open."""
+        return Config({**default.values, **self.values})
+
     def text(self, name: str) -> str | None:
         """Return a setting that is a string, or None if it is not set."""
         value = self.values.get(name)
@@ -86,6 +91,8 @@ class Plan:
     """What a config comes to on its model."""
 
     profile: Profile
+    values: Mapping[str, object]
+    """The table's name -> what is asked for, by the client or else by the operator."""
     setup: Mapping[str, object]
     """Gemini's `setup`, but for the resumption handle."""
     speaks: bool
@@ -177,6 +184,7 @@ def resolve(
     asked_events = config.values.get("events")
     return Plan(
         profile=profile,
+        values=config.values,
         setup=_setup(config, profile, modality, refused),
         speaks=modality == "AUDIO",
         wants_sound="AUDIO" in asked,
@@ -296,5 +304,6 @@ def report(delta: Delta, plan: Plan) -> Mapping[str, object]:
             row = plan.clamped[name]
             clamped[spelling] = {"from": row.asked, "to": row.got, "why": row.why}
         else:
-            applied[spelling] = delta.values[name]
+            value = delta.values[name]
+            applied[spelling] = plan.values.get(name) if value is None else value
     return {"applied": applied, "clamped": clamped, "refused": refused}

@@ -44,8 +44,11 @@ class ErrorCode(enum.StrEnum):
     UPSTREAM_LOST = "upstream_lost"
     """The connection to Gemini ended in mid-session."""
     NO_API_KEY = "no_api_key"
+    """The gateway has no API key."""
     KEY_REFUSED = "key_refused"
+    """Gemini refused the API key."""
     QUOTA = "quota"
+    """Gemini's quota is used up."""
 
 
 class Advice(enum.Enum):

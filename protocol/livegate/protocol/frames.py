@@ -1,7 +1,7 @@
 """The client's JSON: what a frame may look like, and what it means.
 
 The original protocol allows several spellings of one frame; all of them become one value here.
-`docs/api.md` shows each frame. Unknown keys of a known frame are skipped, as its clients expect.
+`docs/wire.md` shows each frame. Unknown keys of a known frame are skipped, as its clients expect.
 """
 
 from collections.abc import Callable, Mapping

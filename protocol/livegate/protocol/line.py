@@ -37,6 +37,11 @@ class Line:
         """Whether a config waits."""
         return any(isinstance(held.item, Delta) for held in self._held)
 
+    @property
+    def has_sound(self) -> bool:
+        """Whether speech waits, whose end is still to come."""
+        return any(isinstance(held.item, frames.Audio) for held in self._held)
+
     def push(self, item: frames.Content | Delta, size: int) -> None:
         """Add what a frame of `size` bytes said."""
         self._held.append(Held(item, size))

@@ -1,6 +1,6 @@
 """What a session gives its shell to do, collected while it handles one input."""
 
-from livegate.protocol import commands, replies
+from livegate.protocol import commands, inputs, replies
 from livegate.protocol.commands import LEVELS, Command, Event, Scalar
 from livegate.protocol.config import Plan
 from livegate.protocol.errors import CLOSES
@@ -23,6 +23,23 @@ class Outbox:
         """Return what was collected, and begin anew."""
         taken, self._commands = self._commands, []
         return taken
+
+    def concerns(self, event: inputs.Input, *, is_linked: bool) -> bool:
+        """Whether an input is about a socket that the session still has.
+
+        Args:
+            event: What happened.
+            is_linked: The newest link is open or being opened.
+        """
+        match event:
+            case inputs.ClientFrame() | inputs.ClientGone() | inputs.Sent(side=Side.CLIENT):
+                return event.link == self.client_link
+            case inputs.UpstreamOpened() | inputs.UpstreamFrame() | inputs.UpstreamGone():
+                return is_linked and event.link == self.upstream_link
+            case inputs.DialFailed() | inputs.Sent():
+                return is_linked and event.link == self.upstream_link
+            case _:
+                return True
 
     def reply(self, reply: Reply, plan: Plan) -> None:
         """Send a frame, if a client on this plan gets frames of this type."""

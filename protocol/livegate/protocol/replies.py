@@ -5,7 +5,9 @@ could not tell that an answer has ended, must stop, or waits for it. `config.dat
 for more.
 """
 
+import enum
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import attrs
@@ -19,10 +21,47 @@ RECONNECTED: Final = "Reconnected to Gemini Live"
 LOST: Final = "LOST"
 """The reason of a turn that ended with its link."""
 
-_ORIGINAL: Final = frozenset({"system", "config_success", "response", "audio", "error"})
-_ENDINGS: Final = frozenset({"turn_complete", "interrupted"})
-_ANSWERS: Final = frozenset({"tool_call", "tool_call_cancelled", "pong"})
-"""Sent because the client configured tools, or asked."""
+
+class Audience(enum.Enum):
+    """Who gets frames of a type, in words."""
+
+    ALL = "everybody"
+    NOT_NONE = "everybody, unless `events` is `[]`"
+    ASKED = 'whose `events` name it, or are `"all"`'
+
+
+@attrs.frozen
+class Kind:
+    """One row of the table of server frames."""
+
+    meaning: str
+    audience: Audience
+
+
+TYPES: Final[Mapping[str, Kind]] = MappingProxyType(
+    {
+        "system": Kind("a notice in words: connected, or what has changed", Audience.ALL),
+        "config_success": Kind("a config is in force, and what became of it", Audience.ALL),
+        "response": Kind("a piece of the answer to read", Audience.ALL),
+        "audio": Kind("a piece of the answer to hear", Audience.ALL),
+        "error": Kind("something went wrong, and what helps", Audience.ALL),
+        "turn_complete": Kind("the answer has ended", Audience.NOT_NONE),
+        "interrupted": Kind("stop playing: the answer is over before its end", Audience.NOT_NONE),
+        "generation_complete": Kind("nothing more is to come of this answer", Audience.ASKED),
+        "tool_call": Kind("a function to run; it needs a config with `tools`", Audience.ALL),
+        "tool_call_cancelled": Kind("calls that need no answer any more", Audience.ALL),
+        "pong": Kind("the answer to a `ping`", Audience.ALL),
+        "input_transcript": Kind("a piece of what Gemini heard", Audience.ASKED),
+        "thought": Kind("a piece of what Gemini thought, as text", Audience.ASKED),
+        "code": Kind("code that Gemini runs", Audience.ASKED),
+        "code_result": Kind("what that code came to", Audience.ASKED),
+        "grounding": Kind("what an answer rests on", Audience.ASKED),
+        "usage": Kind("tokens used so far", Audience.ASKED),
+        "voice_activity": Kind("when Gemini hears somebody speak", Audience.ASKED),
+        "context_lost": Kind("Gemini has forgotten what was said, or some of it", Audience.ASKED),
+    }
+)
+"""Every type; a session gives out no other."""
 
 
 @attrs.frozen
@@ -37,10 +76,10 @@ class Reply:
 
 def is_wanted(reply: Reply, plan: Plan) -> bool:
     """Whether a client with this config gets this frame."""
+    audience = TYPES[reply.type].audience
     return (
-        reply.type in _ORIGINAL
-        or reply.type in _ANSWERS
-        or (reply.type in _ENDINGS and plan.says_endings)
+        audience is Audience.ALL
+        or (audience is Audience.NOT_NONE and plan.says_endings)
         or reply.type in plan.events
         or "all" in plan.events
     )

@@ -40,7 +40,7 @@ class Session:
         self._seed = seed
         self._phase = Phase.NEW
         self._turns = Turns(options.limits)
-        self._terms = Terms(options.default_model, maps_retired=options.maps_retired)
+        self._terms = Terms(options)
         self._memory = Memory()
         self._line = Line()
         self._flow = Flow(options.limits)
@@ -84,7 +84,7 @@ class Session:
         if self._phase is Phase.CLOSED:
             return []
         self._now = now
-        if self._is_news(event):
+        if self._out.concerns(event, is_linked=self._is_linked):
             self._dispatch(event)
         return self._out.take()
 
@@ -110,18 +110,6 @@ class Session:
 
     # Inputs
 
-    def _is_news(self, event: inputs.Input) -> bool:
-        """Whether an input is about a socket that this session still has."""
-        match event:
-            case inputs.ClientFrame() | inputs.ClientGone() | inputs.Sent(side=Side.CLIENT):
-                return event.link == self._out.client_link
-            case inputs.UpstreamOpened() | inputs.UpstreamFrame() | inputs.UpstreamGone():
-                return self._is_linked and event.link == self._out.upstream_link
-            case inputs.DialFailed() | inputs.Sent():
-                return self._is_linked and event.link == self._out.upstream_link
-            case _:
-                return True
-
     def _dispatch(self, event: inputs.Input) -> None:
         match event:
             case inputs.ClientFrame():
@@ -132,6 +120,7 @@ class Session:
                 self._flow.sent(side, size)
             case inputs.DeadlineReached():
                 for timer in self._timers.take_expired(self._now):
+                    self._out.log(Event.TIMER_EXPIRED, timer=timer.name.lower())
                     self._expired(timer)
             case inputs.ClientOpened():
                 self._client_opened(event)
@@ -184,11 +173,17 @@ class Session:
         except ValueError:
             self._out.log(Event.UPSTREAM_UNREADABLE, bytes=len(payload))
             return
+        has_turned = False
         for message in messages:
             if self._phase in (Phase.LIVE, Phase.HANDOVER):
-                self._hear(message)
+                has_turned |= self._hear(message)
             elif isinstance(message, gemini.SetupComplete) and self._phase is Phase.SETUP:
                 self._set_up()
+        # Only now: the handle for what the message says may have come with it.
+        if self._phase is Phase.HANDOVER and self._may_relink:
+            self._step(Trigger.RELINK)
+        elif self._phase is Phase.HANDOVER and has_turned:
+            self._await_boundary()
 
     def _expired(self, timer: Timer) -> None:
         match timer:
@@ -280,6 +275,8 @@ class Session:
             return
         for message in messages:
             self._out.send_upstream(message)
+        if not messages:
+            return  # the end of an activity that had not begun
         self._memory.spoke()
         if uplink.asks(frame, self._terms.plan):
             self._turns.step(TurnTrigger.ASK)
@@ -304,6 +301,8 @@ class Session:
         before, self._phase = self._phase, next_phase(self._phase, trigger)
         if self._phase is before:
             return
+        entered = self._phase.name.lower()
+        self._out.log(Event.PHASE_CHANGED, trigger=trigger.name.lower(), phase=entered)
         if self._phase is Phase.DIALING:
             self._dial()
         elif self._phase is Phase.HANDOVER:
@@ -380,8 +379,8 @@ class Session:
                 self._reply(replies.system(f"{retired.why}: using {retired.got}"))
             self._reply(replies.config_success(config.report(delta, plan)))
 
-    def _hear(self, message: gemini.Message) -> None:
-        """Pass on one message of Gemini, or act on it."""
+    def _hear(self, message: gemini.Message) -> bool:
+        """Pass on one message of Gemini, or act on it; return whether the turn has changed."""
         match message:
             case gemini.Resumable(handle=handle):
                 is_idle = self._turns.state is Turn.IDLE and not self._speech.is_speaking
@@ -391,6 +390,8 @@ class Session:
                 self._out.log(Event.UPSTREAM_WENT_AWAY, s=round(time_left_s))
             case gemini.Interrupted():
                 self._silence(self._turns.cut_off())
+            case gemini.Sound() | gemini.ModelText() | gemini.OutputTranscript():
+                self._memory.spoke()
             case _:
                 pass
         before = self._turns.state
@@ -402,10 +403,7 @@ class Session:
         has_turned = has_ended or self._turns.state is not before
         if has_turned:
             self._is_proven, self._failures = True, 0
-        if self._phase is Phase.HANDOVER and self._may_relink:
-            self._step(Trigger.RELINK)
-        elif self._phase is Phase.HANDOVER and has_turned:
-            self._await_boundary()
+        return has_turned
 
     def _upstream_gone(self, code: int, reason: str) -> None:
         is_set_up = self._phase in (Phase.LIVE, Phase.HANDOVER)
@@ -439,7 +437,8 @@ class Session:
         """The link ended in mid-session; what waits in line opens another."""
         lost = "; the running answer is lost" if is_answering else ""
         self._reply(replies.error(ErrorCode.UPSTREAM_LOST, sentence + lost))
-        self._speech.forget()
+        if not self._line.has_sound:
+            self._speech.forget()
         self._greeting = replies.RECONNECTED
         self._step(Trigger.LINK_LOST if self._is_proven else Trigger.LINK_BROKEN)
         if self._phase is Phase.UNLINKED:

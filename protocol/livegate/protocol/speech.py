@@ -50,7 +50,7 @@ class Speech:
                 was_speaking = self._is_speaking
                 self.forget()
                 return was_speaking
-            case frames.ActivityEnd():
+            case frames.ActivityEnd() if may_pause:
                 self.forget()
             case frames.Text():
                 self._is_deaf = False

@@ -62,6 +62,7 @@ class Trigger(enum.Enum):
     """A fact that may change the phase."""
 
     CLIENT_OPENED = enum.auto()
+    """The client is connected."""
     NO_KEY = enum.auto()
     """A client came, but there is no API key to serve it with."""
     CONTENT = enum.auto()
@@ -69,8 +70,11 @@ class Trigger(enum.Enum):
     CONFIG = enum.auto()
     """A valid config came."""
     GRACE_OVER = enum.auto()
+    """The client has said nothing for the grace time."""
     LINK_OPENED = enum.auto()
+    """The WebSocket to Gemini is open."""
     SETUP_COMPLETE = enum.auto()
+    """Gemini accepted the setup."""
     LINK_REFUSED = enum.auto()
     """Gemini refused this setup, and would again."""
     HANDLE_REFUSED = enum.auto()
@@ -80,19 +84,25 @@ class Trigger(enum.Enum):
     LINK_FAILED = enum.auto()
     """The link ended before setupComplete, or never opened, for a reason that may pass."""
     SETUP_LATE = enum.auto()
+    """Gemini took too long to accept a setup, or to be reached."""
     LINK_LOST = enum.auto()
     """The link ended after setupComplete."""
     LINK_BROKEN = enum.auto()
     """The same, but before Gemini had said anything on it: the next one may fare no better."""
     GO_AWAY = enum.auto()
+    """Gemini will end the link soon; it says when."""
     CHANGE_WAITS = enum.auto()
     """The config next in line needs a new link, but an answer is running."""
     RELINK = enum.auto()
     """The config next in line needs a new link, and nothing stands in its way."""
     HANDOVER_LATE = enum.auto()
+    """The answer has not ended in time; the change waits no longer."""
     RETRY_DUE = enum.auto()
+    """The pause is over."""
     CLIENT_GONE = enum.auto()
+    """The client has closed its WebSocket, or lost it."""
     SHUTDOWN = enum.auto()
+    """The gateway is about to end."""
 
 
 _ENDS: Final[Mapping[Trigger, Phase]] = {
@@ -202,6 +212,7 @@ class TurnTrigger(enum.Enum):
     OUTPUT = enum.auto()
     """A piece of an answer came."""
     TURN_COMPLETE = enum.auto()
+    """Gemini says that its answer has ended."""
     LINK_ENDED = enum.auto()
     """What was owed on that link will never come."""
 

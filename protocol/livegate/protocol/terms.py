@@ -2,15 +2,18 @@
 
 from livegate.protocol import config
 from livegate.protocol.config import Config, Delta, Plan
-from livegate.protocol.profiles import DEFAULT_MODEL
+from livegate.protocol.options import SessionOptions
 
 
 class Terms:
-    """The config of the link that is, or is being opened."""
+    """The config of the link that is, or is being opened.
 
-    def __init__(self, default_model: str = DEFAULT_MODEL, *, maps_retired: bool = True) -> None:
-        self._default_model = default_model
-        self._maps_retired = maps_retired
+    Args:
+        options: Has what the operator wants where the client leaves it open.
+    """
+
+    def __init__(self, options: SessionOptions) -> None:
+        self._options = options
         self._config = self._accepted = Config()
         self._unanswered: list[Delta] = []
         self.size = 0
@@ -50,5 +53,7 @@ class Terms:
 
     def _resolve(self, asked: Config) -> Plan:
         return config.resolve(
-            asked, default_model=self._default_model, maps_retired=self._maps_retired
+            asked.over(self._options.config),
+            default_model=self._options.default_model,
+            maps_retired=self._options.maps_retired,
         )

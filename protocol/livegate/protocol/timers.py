@@ -10,15 +10,16 @@ class Timer(enum.Enum):
     """Every span that a session waits for."""
 
     GRACE = enum.auto()
-    """The client said nothing after connecting: dial Gemini with the defaults."""
+    """`grace_s`: the client says nothing after connecting; dial Gemini with the defaults."""
     SETUP = enum.auto()
-    """Dialling and setting up a link takes too long."""
+    """`setup_s`: dialling and setting up a link takes too long."""
     HANDOVER = enum.auto()
-    """A changed config has waited long enough for the running answer."""
+    """`handover_s`: a changed config has waited long enough for the running answer; `handle_s`: for
+    the handle that comes after one."""
     RETRY = enum.auto()
-    """The pause after Gemini could not be reached is over."""
+    """`retry_s` to `retry_max_s`: the pause after Gemini could not be reached."""
     FLUSH = enum.auto()
-    """The speaker's audio has stopped without an `audio_end`."""
+    """`flush_after_s`: the speaker's audio has stopped without an `audio_end`."""
 
 
 class TimerTable:

@@ -3,7 +3,7 @@
 One line is one step; an empty line or one that begins with `#` means nothing, but the first
 `#` line is the title. What a peer does is told, what the gateway does is expected:
 
-    options: {"grace_s": 0}           what the operator decided (`limits` inside, too)
+    options: {"grace_s": 0}           what the operator decided (`limits`, `config` inside, too)
     client opens                      the client's WebSocket is accepted
     client> {"type": ...}             it sends a text frame: the rest of the line, JSON or not
     client> bytes 0000ffff            it sends a binary frame
@@ -31,11 +31,12 @@ Whatever the gateway did that no line expects makes the transcript fail at its e
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias, assert_never
+from typing import Final, TypeAlias
 
 import attrs
 
-from livegate.protocol import Limits, SessionOptions, _json
+from livegate.protocol import Limits, SessionOptions, _json, config
+from livegate.protocol.config import Config
 from livegate.protocol.inputs import Fault
 
 
@@ -50,6 +51,15 @@ class ClientSends:
 
     payload: bytes
     is_text: bool
+
+    @property
+    def is_sendable(self) -> bool:
+        """Whether a WebSocket lets it through: text must be UTF-8 (RFC 6455 section 5.6)."""
+        try:
+            self.payload.decode()
+        except UnicodeError:
+            return not self.is_text
+        return True
 
 
 @attrs.frozen
@@ -129,22 +139,22 @@ class ShutsDown:
     """The process is about to end."""
 
 
-Action: TypeAlias = (
+Stimulus: TypeAlias = (
     ClientOpens
     | ClientSends
-    | ClientGets
     | ClientLeaves
-    | ClientClosed
-    | GeminiDialled
     | GeminiOpens
     | GeminiUnreachable
-    | GeminiGets
     | GeminiSends
     | GeminiCloses
-    | GeminiClosed
-    | TimePasses
     | ShutsDown
 )
+"""What a peer does, or the operator."""
+
+Observation: TypeAlias = ClientGets | ClientClosed | GeminiDialled | GeminiGets | GeminiClosed
+"""What the gateway does."""
+
+Action: TypeAlias = Stimulus | Observation | TimePasses
 
 
 @attrs.frozen
@@ -189,23 +199,25 @@ def _closes(rest: str) -> GeminiCloses:
     return GeminiCloses(int(code), reason)
 
 
+_BARE: Final[Mapping[str, Action]] = {
+    "client opens": ClientOpens(),
+    "gemini dialled": GeminiDialled(),
+    "gemini opens": GeminiOpens(),
+    "gemini closed": GeminiClosed(),
+    "shutdown": ShutsDown(),
+}
 _FORMS: Final[Mapping[str, Callable[[str], Action]]] = {
-    "client opens": lambda _: ClientOpens(),
     "client>": _frame,
     "client<": lambda rest: ClientGets(_expected(rest)),
     "client leaves": lambda rest: ClientLeaves(int(rest)),
     "client closed": lambda rest: ClientClosed(int(rest)),
-    "gemini dialled": lambda _: GeminiDialled(),
-    "gemini opens": lambda _: GeminiOpens(),
     "gemini unreachable": lambda rest: GeminiUnreachable(Fault[rest.upper()]),
     "gemini<": lambda rest: GeminiGets(_expected(rest)),
     "gemini>": _message,
     "gemini closes": _closes,
-    "gemini closed": lambda _: GeminiClosed(),
     "wait": lambda rest: TimePasses(float(rest)),
-    "shutdown": lambda _: ShutsDown(),
 }
-_NAMES: Final = "|".join(re.escape(form) for form in sorted(_FORMS, reverse=True))
+_NAMES: Final = "|".join(re.escape(form) for form in sorted((*_BARE, *_FORMS), reverse=True))
 _FORM: Final = re.compile(rf"({_NAMES})(?: (.*))?")
 
 
@@ -224,12 +236,14 @@ def parse(name: str, text: str) -> Transcript:
         elif line.startswith("options:"):
             asked = json.loads(line.removeprefix("options:"))
             limits = Limits(**asked.pop("limits", {}))
-            options = SessionOptions(**asked, limits=limits)
+            default = Config().merge(config.parse(asked.pop("config", {})))
+            options = SessionOptions(**asked, limits=limits, config=default)
         elif line:
             found = _FORM.fullmatch(line)
             if found is None:
                 raise ValueError(f"{name}, line {number}: {line}")
-            steps.append(Step(number, line, _FORMS[found.group(1)](found.group(2) or "")))
+            words, rest = found.group(1), found.group(2) or ""
+            steps.append(Step(number, line, _BARE.get(words) or _FORMS[words](rest)))
     return Transcript(name, title, options, tuple(steps))
 
 
@@ -260,18 +274,8 @@ def line_of(action: Action) -> str:
             return " ".join(["gemini closes", str(code), *reason.split()])
         case TimePasses(seconds=seconds):
             return f"wait {seconds!r}"
-        case ClientOpens():
-            return "client opens"
-        case GeminiDialled():
-            return "gemini dialled"
-        case GeminiOpens():
-            return "gemini opens"
-        case GeminiClosed():
-            return "gemini closed"
-        case ShutsDown():
-            return "shutdown"
         case _:
-            assert_never(action)
+            return next(words for words, bare in _BARE.items() if bare == action)
 
 
 def _is_line(payload: bytes) -> bool:

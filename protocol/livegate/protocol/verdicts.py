@@ -29,7 +29,9 @@ class Verdict:
 
 
 @attrs.frozen
-class _Row:
+class Row:
+    """One kind of close."""
+
     codes: frozenset[int]
     reason: str
     """Part of the close reason, in lower case; empty fits any."""
@@ -81,26 +83,26 @@ _LOST: Final = Verdict(
 )
 
 # In each table the first row that fits decides; the last one always fits.
-_Table = tuple[_Row, ...]
+_Table = tuple[Row, ...]
 _ALWAYS: Final[_Table] = (
-    _Row(frozenset({1007, 1008}), "api key not valid", _KEY),
-    _Row(frozenset({1007, 1008}), "authentication credential", _KEY),
-    _Row(frozenset({1007, 1008}), "unregistered callers", _KEY),
-    _Row(_ANY, "exceeded your current quota", _QUOTA),
+    Row(frozenset({1007, 1008}), "api key not valid", _KEY),
+    Row(frozenset({1007, 1008}), "authentication credential", _KEY),
+    Row(frozenset({1007, 1008}), "unregistered callers", _KEY),
+    Row(_ANY, "exceeded your current quota", _QUOTA),
 )
-_SETTING_UP: Final[_Table] = (
+SETTING_UP: Final[_Table] = (
     *_ALWAYS,
-    _Row(frozenset({1008}), "is not found for api version", _MODEL),
-    _Row(frozenset({1007, 1008}), "", _SETUP),
-    _Row(_ANY, "", _UNAVAILABLE),
+    Row(frozenset({1008}), "is not found for api version", _MODEL),
+    Row(frozenset({1007, 1008}), "", _SETUP),
+    Row(_ANY, "", _UNAVAILABLE),
 )
-_RESUMING: Final[_Table] = (_Row(frozenset({1008}), "session not found", _HANDLE), *_SETTING_UP)
-_LIVE: Final[_Table] = (*_ALWAYS, _Row(_ANY, "", _LOST))
+RESUMING: Final[_Table] = (Row(frozenset({1008}), "session not found", _HANDLE), *SETTING_UP)
+LIVE: Final[_Table] = (*_ALWAYS, Row(_ANY, "", _LOST))
 
 
 def judge(code: int, reason: str, *, is_set_up: bool, is_resuming: bool) -> Verdict:
     """Return what Gemini's close means, before or after its setupComplete."""
-    table = _LIVE if is_set_up else _RESUMING if is_resuming else _SETTING_UP
+    table = LIVE if is_set_up else RESUMING if is_resuming else SETTING_UP
     heard = reason.lower()
     return next(
         row.verdict

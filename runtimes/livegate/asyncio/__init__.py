@@ -10,16 +10,21 @@ from typing import Any, cast
 import hypercorn.asyncio
 
 from livegate.asyncio.gateway import Gateway
-from livegate.shell.asgi import App, Application
+from livegate.shell.asgi import App, Application, AsgiSocket
 from livegate.shell.listener import hypercorn_config
 from livegate.shell.settings import Settings
+from livegate.shell.target import SettingsError
 
-__all__ = ["App", "Gateway", "app", "serve"]
+__all__ = ["App", "AsgiSocket", "Gateway", "app", "serve"]
 
 
 def app(settings: Settings) -> App:
-    """Return the gateway as an ASGI application for any asyncio server, or to mount."""
-    return App(Gateway(settings.target, settings.session), page=settings.page)
+    """Return the gateway as an ASGI application for any asyncio server, or to mount.
+
+    Raises:
+        SettingsError: What the settings ask for is not installed.
+    """
+    return App(_gateway(settings), page=settings.page)
 
 
 async def serve(
@@ -36,13 +41,36 @@ async def serve(
         sockets: From `livegate.shell.sockets.listen`.
         until: Returns when it is time to end; by default at SIGINT or SIGTERM.
         wrap: Puts another ASGI application around the gateway's.
+
+    Raises:
+        SettingsError: What the settings ask for is not installed.
     """
-    gateway = Gateway(settings.target, settings.session)
+    gateway = _gateway(settings)
     inner = App(gateway, page=settings.page)
     await hypercorn.asyncio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
         cast("Any", wrap(inner) if wrap else inner),  # hypercorn has types of its own for ASGI
         hypercorn_config(sockets, is_alone=wrap is None),
         shutdown_trigger=partial(_drain_after, until or _signalled, gateway),
+    )
+
+
+def _gateway(settings: Settings) -> Gateway:
+    """Return a gateway with the links that the settings ask for."""
+    if settings.upstream == "websocket":
+        return Gateway(settings.target, settings.session, journals=settings.journals)
+    try:
+        from livegate.asyncio.sdk import Sdk  # noqa: PLC0415 - an extra, and a second to import
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "the upstream sdk needs google-genai: pip install 'livegate[genai]'"
+        ) from None
+    sdk = Sdk(settings.target)
+    return Gateway(
+        settings.target,
+        settings.session,
+        dial=sdk.dial,
+        aclose=sdk.aclose,
+        journals=settings.journals,
     )
 
 

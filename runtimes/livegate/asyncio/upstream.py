@@ -2,7 +2,9 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
@@ -10,11 +12,23 @@ from websockets.asyncio.client import ClientConnection, connect
 from livegate.protocol.inputs import Fault
 from livegate.shell import faults
 from livegate.shell.sockets import UPSTREAM_STALL_S, Closed, guard
-from livegate.shell.target import CLOSE_GRACE_S, KEY_HEADER, MAX_MESSAGE_BYTES, Target
+from livegate.shell.target import CLOSE_GRACE_S, KEY_HEADER, MAX_MESSAGE_BYTES, Secret, Target
 
 # websockets logs request headers at DEBUG, and the key is one.
 _QUIET = logging.getLogger("livegate.upstream")
 _QUIET.setLevel(logging.ERROR)
+OPTIONS: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "compression": None,
+        "proxy": None,
+        "open_timeout": None,
+        "ping_interval": None,
+        "close_timeout": CLOSE_GRACE_S,
+        "max_size": MAX_MESSAGE_BYTES,
+        "logger": _QUIET,
+    }
+)
+"""How websockets connects to Gemini, whoever asks it to; the core has the clock."""
 
 
 class Upstream:
@@ -29,10 +43,7 @@ class Upstream:
         try:
             return await self._socket.recv(decode=False)
         except websockets.ConnectionClosed as closed:
-            end = closed.rcvd
-            if end is None:
-                return Closed()
-            return Closed(end.code, self._target.key.redact(end.reason))
+            return end_of(closed, self._target.key)
 
     async def send(self, payload: bytes) -> None:
         """Send one text message; into the void, once Gemini has gone: `receive` tells of it."""
@@ -42,6 +53,12 @@ class Upstream:
     async def close(self, code: int) -> None:
         """Close the WebSocket, with its handshake."""
         await self._socket.close(code)
+
+
+def end_of(closed: websockets.ConnectionClosed, key: Secret) -> Closed:
+    """Return what the other side said when it closed."""
+    end = closed.rcvd
+    return Closed() if end is None else Closed(end.code, key.redact(end.reason))
 
 
 class _Connect(connect):
@@ -59,27 +76,28 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     Raises:
         DialError: It could not be opened.
     """
-    try:
+    with faults_told():
         socket = await _Connect(
             target.url,
             ssl=target.ssl_context,
             additional_headers={KEY_HEADER: target.key.value},
-            compression=None,
-            proxy=None,
-            open_timeout=None,
-            ping_interval=None,
-            close_timeout=CLOSE_GRACE_S,
-            max_size=MAX_MESSAGE_BYTES,
-            logger=_QUIET,
+            **OPTIONS,
         )
+    try:
+        guard(socket.transport.get_extra_info("socket"), UPSTREAM_STALL_S)
+        yield Upstream(socket, target)
+    finally:
+        socket.transport.abort()  # a close handshake may wait for ever for one who does not read
+
+
+@contextlib.contextmanager
+def faults_told() -> Generator[None, None, None]:
+    """Turn what websockets raises, when it cannot connect, into a `DialError`."""
+    try:
+        yield
     except websockets.InvalidStatus as rejected:
         raise faults.DialError(faults.of_status(rejected.response.status_code)) from None
     except websockets.InvalidHandshake as error:
         raise faults.DialError(faults.of_exception(error, Fault.HTTP)) from None
     except (OSError, UnicodeError) as error:
         raise faults.DialError(faults.of_exception(error)) from None
-    try:
-        guard(socket.transport.get_extra_info("socket"), UPSTREAM_STALL_S)
-        yield Upstream(socket, target)
-    finally:
-        socket.transport.abort()  # a close handshake may wait for ever for one who does not read

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from livegate.cli import environment
+from livegate.cli import environment, replay
 from livegate.cli.chat import chat
 from livegate.cli.check import check
 from livegate.cli.debug import debug
 from livegate.cli.emulator import emulator
+from livegate.cli.fuzz import fuzz
 from livegate.cli.serve import serve
 from livegate.protocol import __version__
 
@@ -30,5 +31,5 @@ def main(context: click.Context) -> None:
     context.obj = environment.load(Path.cwd())
 
 
-for command in (serve, check, chat, debug, emulator):
+for command in (serve, check, chat, debug, emulator, fuzz, replay.command):
     main.add_command(command)

@@ -11,6 +11,7 @@ import click
 from livegate.cli import options
 from livegate.cli.serve import run
 from livegate.shell.asgi import Application, Receive, Scope, Send
+from livegate.shell.settings import Settings
 from livegate.shell.target import SettingsError
 
 _FRAMES: Final = logging.getLogger("livegate.frames")
@@ -46,7 +47,10 @@ def debug(
         with options.gemini(
             from_file, emulated=emulated, gemini_url=gemini_url, model=model
         ) as gemini:
-            run(gemini, runtime, host, port, "debug", page="debug_test.html", wrap=Frames)
+            settings = Settings(
+                target=gemini.target, session=gemini.session, page="debug_test.html"
+            )
+            run(gemini, settings, runtime, host, port, "debug", wrap=Frames)
     except (SettingsError, OSError) as error:
         raise options.failed(error) from None
 

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import importlib.util
 from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Final, TypeVar
 
@@ -13,6 +14,8 @@ import click
 from livegate.cli import environment
 from livegate.protocol import SessionOptions
 from livegate.protocol.profiles import DEFAULT_MODEL, bare_name
+from livegate.shell.journals import DEFAULT_MAX_MB
+from livegate.shell.settings import UPSTREAMS, Upstream
 from livegate.shell.target import SettingsError, Target, target
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -49,6 +52,14 @@ runtime = click.option(
     show_envvar=True,
     help="What the gateway runs on.",
 )
+upstream = click.option(
+    "--upstream",
+    type=click.Choice(UPSTREAMS),
+    default=UPSTREAMS[0],
+    envvar="LIVEGATE_UPSTREAM",
+    show_envvar=True,
+    help="What links to Gemini are made with; sdk is google-genai, on asyncio only.",
+)
 log_level = click.option(
     "--log-level",
     type=click.Choice(LEVELS),
@@ -79,6 +90,29 @@ model = click.option(
     show_envvar=True,
     help="For clients that name none.",
 )
+journal = click.option(
+    "--journal",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    envvar="LIVEGATE_JOURNAL",
+    show_envvar=True,
+    help="Record each session there, for livegate replay: all that is said, but no sound.",
+)
+journal_media = click.option(
+    "--journal-media",
+    is_flag=True,
+    envvar="LIVEGATE_JOURNAL_MEDIA",
+    show_envvar=True,
+    help="Record sound and pictures too.",
+)
+journal_max_mb = click.option(
+    "--journal-max-mb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=DEFAULT_MAX_MB,
+    envvar="LIVEGATE_JOURNAL_MAX_MB",
+    show_envvar=True,
+    help="Where one session's journal ends, in megabytes.",
+)
 
 
 @attrs.frozen
@@ -93,9 +127,21 @@ class Gemini:
 
 @contextlib.contextmanager
 def gemini(
-    from_file: Mapping[str, str], *, emulated: bool, gemini_url: str | None, model: str
+    from_file: Mapping[str, str],
+    *,
+    emulated: bool,
+    gemini_url: str | None,
+    model: str,
+    tls: bool = False,
 ) -> Generator[Gemini, None, None]:
     """Yield where Gemini is, and play it meanwhile if asked to.
+
+    Args:
+        from_file: What `.env` says.
+        emulated: Whether to play Gemini.
+        gemini_url: Another address for Gemini.
+        model: For clients that name none.
+        tls: Play Gemini behind TLS.
 
     Raises:
         SettingsError: A setting makes no sense.
@@ -104,8 +150,12 @@ def gemini(
     if emulated:
         from livegate.emulator import Emulator  # noqa: PLC0415 - only where it is wanted
 
-        with Emulator() as played:
-            there = target(played.url, EMULATOR_KEY)
+        with contextlib.ExitStack() as stack:
+            try:
+                played = stack.enter_context(Emulator(tls=tls))
+            except ImportError as error:
+                raise SettingsError(str(error)) from None
+            there = target(played.url, EMULATOR_KEY, played.ca_file)
             yield Gemini(there, options, "the emulator, in this process", "none needed")
         return
     key = environment.api_key(from_file)
@@ -124,17 +174,30 @@ def failed(error: Exception) -> click.ClickException:
     return click.ClickException(strerror or str(error))
 
 
-def face(runtime: str) -> ModuleType:
+def face(runtime: str, upstream: Upstream = "websocket") -> ModuleType:
     """Return `livegate.trio` or `livegate.asyncio`.
 
     Raises:
         SettingsError: What it needs is not installed; the text names the extra.
     """
-    needed = ("trio", "trio_websocket") if runtime == "trio" else ()
-    missing = [package for package in needed if importlib.util.find_spec(package) is None]
+    if runtime == "trio":
+        _need("the trio runtime", "trio", "trio", "trio_websocket")
+    if upstream == "sdk":
+        _need("the upstream sdk", "genai", "google.genai")
+    return importlib.import_module(f"livegate.{runtime}")
+
+
+def _need(what: str, extra: str, *packages: str) -> None:
+    missing = [package for package in packages if _is_missing(package)]
     if missing:
         raise SettingsError(
-            f"the {runtime} runtime needs {' and '.join(missing)}: "
-            f"pip install 'livegate[{runtime}]'"
+            f"{what} needs {' and '.join(missing)}: pip install 'livegate[{extra}]'"
         )
-    return importlib.import_module(f"livegate.{runtime}")
+
+
+def _is_missing(package: str) -> bool:
+    """Whether a package is not there to be imported, without doing so."""
+    try:
+        return importlib.util.find_spec(package) is None
+    except ModuleNotFoundError:  # nor what it is part of
+        return True

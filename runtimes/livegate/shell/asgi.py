@@ -7,6 +7,7 @@ import importlib.resources
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+from livegate.shell import faults
 from livegate.shell.gateway import Gateway
 from livegate.shell.sockets import Closed, Message
 
@@ -19,7 +20,13 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class AsgiSocket:
-    """A WebSocket that an ASGI server has accepted."""
+    """A WebSocket of an ASGI server's, accepted already.
+
+    Args:
+        scope: The connection's.
+        receive: The server's, or that of a framework's `WebSocket`.
+        send: Likewise.
+    """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -55,7 +62,10 @@ class AsgiSocket:
         """Send, unless the server knows before us that the client has gone (ASGI, Send)."""
         try:
             await self._send(event)
-        except OSError:
+        except Exception as error:
+            # Frameworks raise an exception of their own over the server's OSError.
+            if not any(isinstance(one, OSError) for one in faults.behind(error)):
+                raise
             self._is_open = False
 
 
@@ -121,14 +131,11 @@ class App:
         await send({"type": "http.response.body", "body": b"" if is_head else body})
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            event = await receive()
-            if event["type"] == "lifespan.startup":
-                await send({"type": "lifespan.startup.complete"})
-            else:
-                await self._gateway.drain()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
+        await receive()  # lifespan.startup
+        async with self._gateway:
+            await send({"type": "lifespan.startup.complete"})
+            await receive()  # lifespan.shutdown
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 def _path_below_mount(scope: Scope) -> str:

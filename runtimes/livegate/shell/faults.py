@@ -35,6 +35,11 @@ def of_exception(error: BaseException, otherwise: Fault = Fault.NETWORK) -> Faul
     return otherwise
 
 
+def of_dial(error: BaseException) -> Fault:
+    """Return the fault of the `DialError` that is, or is somewhere in, what was raised."""
+    return next(one.fault for one in behind(error) if isinstance(one, DialError))
+
+
 def behind(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and what is behind it; trio groups one for each address it tried."""
     while error is not None:

@@ -1,18 +1,39 @@
 """The sessions of one process: made alike, known while they run, ended together."""
 
-import secrets
+from collections.abc import Callable
 
 import attrs
 
 from livegate.protocol import Session, SessionOptions, inputs
+from livegate.shell.identity import Identity, drawn
+from livegate.shell.journals import Journals
 from livegate.shell.pump import Pump
+
+
+@attrs.frozen(kw_only=True)
+class Maker:
+    """Makes sessions."""
+
+    options: SessionOptions
+    runtime: str
+    journals: Journals | None = None
+    """Where they are recorded, if they are."""
+    identify: Callable[[], Identity] = drawn
+
+    def __call__(self) -> Session:
+        """Return a new session, not started yet."""
+        identity = self.identify()
+        options = attrs.evolve(self.options, session_id=identity.session_id)
+        if self.journals is not None:
+            return self.journals.session(options, identity, self.runtime)
+        return Session(options, seed=identity.seed)
 
 
 class Sessions:
     """The registry behind both runtimes' gateways."""
 
-    def __init__(self, options: SessionOptions) -> None:
-        self._options = options
+    def __init__(self, make: Maker) -> None:
+        self._make = make
         self._pumps: set[Pump] = set()
         self.is_draining = False
 
@@ -21,8 +42,7 @@ class Sessions:
 
     def new(self, now: float) -> Session:
         """Return a session with an id and a seed of its own, started."""
-        options = attrs.evolve(self._options, session_id=secrets.token_hex(4))
-        session = Session(options, seed=secrets.randbits(64))
+        session = self._make()
         session.start(now)
         return session
 

@@ -4,7 +4,7 @@ import contextlib
 import socket
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import attrs
 
@@ -49,7 +49,11 @@ class UpstreamSocket(Protocol):
         ...
 
     async def send(self, payload: bytes) -> None:
-        """Send one text message; into the void, once Gemini has gone: `receive` tells of it."""
+        """Send one text message; into the void, once Gemini has gone: `receive` tells of it.
+
+        Raises:
+            DialError: It was the setup, and dialled only now.
+        """
 
     async def close(self, code: int) -> None:
         """Close it."""
@@ -84,6 +88,11 @@ def guard(opened: Options, stall_s: int) -> None:
     for name, value in (*_PROBES, ("TCP_USER_TIMEOUT", stall_s * 1000)):
         with contextlib.suppress(AttributeError, OSError):  # not every system has each
             opened.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def peer_name(address: object) -> str:
+    """Return the host in a socket's address; nothing, if it is no TCP socket's."""
+    return str(cast("tuple[object, ...]", address)[0]) if isinstance(address, tuple) else ""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -2,6 +2,7 @@
 
 import ssl
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -48,11 +49,15 @@ class Target:
 
     url: str
     key: Secret
+    ca_file: Path | None = None
+    """The one certificate to trust, if not those that the system trusts."""
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext | None:
         """One context for all links (it costs 20 ms to make), or None for a plain address."""
-        return ssl.create_default_context() if self.url.startswith("wss:") else None
+        if not self.url.startswith("wss:"):
+            return None
+        return ssl.create_default_context(cafile=self.ca_file)
 
     @property
     def host(self) -> str:
@@ -76,7 +81,7 @@ class Target:
         return f"{scheme}://{host}"
 
 
-def target(base_url: str | None, key: str) -> Target:
+def target(base_url: str | None, key: str, ca_file: Path | None = None) -> Target:
     """Return the service at `base_url`: https, wss, or http and ws for a plain connection.
 
     A path in it is kept as a prefix; a key in it is not.
@@ -101,4 +106,5 @@ def target(base_url: str | None, key: str) -> Target:
         )
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     where = host if port is None else f"{host}:{port}"
-    return Target(urlunsplit((scheme, where, parts.path.rstrip("/") + PATH, "", "")), Secret(key))
+    url = urlunsplit((scheme, where, parts.path.rstrip("/") + PATH, "", ""))
+    return Target(url, Secret(key), ca_file)

@@ -5,11 +5,12 @@ from typing import Final
 import trio
 from livegate.protocol import commands, inputs
 from livegate.protocol.inputs import Side
+from livegate.shell import faults
 from livegate.shell.faults import DialError
 from livegate.shell.pump import Pump
 from livegate.shell.sessions import Sessions
 from livegate.shell.sockets import ClientSocket, Closed, Dial, UpstreamSocket
-from livegate.shell.target import CLOSE_GRACE_S
+from livegate.shell.target import CLOSE_GRACE_S, FAREWELL_S
 
 _CLIENT: Final = 1
 
@@ -43,6 +44,8 @@ class Relay:
         self._client_scope = trio.CancelScope()
         self._link_scopes: dict[int, trio.CancelScope] = {}
         self._open_links: set[int] = set()
+        self._is_sending = False
+        """Cut short now, the stream ends in the middle of a message."""
 
     async def run(self) -> None:
         """Serve the client until it has gone or the session has closed it."""
@@ -51,6 +54,12 @@ class Relay:
                 await self._run_client()
         finally:
             self._sessions.discard(self._pump)
+
+    async def fail(self, code: int) -> None:
+        """Close the client's socket after `run` has failed, if it still takes a message."""
+        if not self._is_sending:
+            with trio.move_on_after(FAREWELL_S):
+                await self._client.close(code, "")
 
     async def _run_client(self) -> None:
         try:
@@ -102,7 +111,9 @@ class Relay:
             if isinstance(item, commands.CloseClient):
                 await self._client.close(item.code, item.reason)
                 return
+            self._is_sending = True
             await self._client.send(item.payload, is_text=item.is_text)
+            self._is_sending = False
             self._pump.feed(inputs.Sent(Side.CLIENT, _CLIENT, len(item.payload)))
 
     async def _keep_time(self) -> None:
@@ -123,8 +134,10 @@ class Relay:
                     loops.start_soon(self._read_upstream, link, upstream)
                     await self._write_upstream(link, upstream)
                     loops.cancel_scope.cancel()
-            except DialError as error:
-                self._pump.feed(inputs.DialFailed(link, error.fault))
+            except* (
+                DialError
+            ) as failed:  # alone, or of a loop: some links are dialled by their setup
+                self._pump.feed(inputs.DialFailed(link, faults.of_dial(failed)))
         self._pump.feed(inputs.UpstreamGone(link))  # no news, unless all else has failed
         del self._link_scopes[link], self._pump.links[link]
         self._open_links.discard(link)

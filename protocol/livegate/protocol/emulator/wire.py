@@ -14,7 +14,15 @@ from livegate.protocol import _json
 
 # What is below these keys is the user's own: its keys are data.
 _FREE: Final = frozenset(
-    {"parameters", "parametersJsonSchema", "response", "responseJsonSchema", "args", "labels"}
+    {
+        "parameters",
+        "parametersJsonSchema",
+        "response",
+        "responseJsonSchema",
+        "args",
+        "labels",
+        "partMetadata",
+    }
 )
 _SNAKE: Final = re.compile(r"_([a-z0-9])")
 _MAX_DEPTH: Final = 100  # protobuf's own limit
@@ -66,7 +74,18 @@ class Part(Strict):
     file_data: Presence | None = None
     function_call: Presence | None = None
     function_response: Presence | None = None
+    executable_code: Presence | None = None
+    code_execution_result: Presence | None = None
+    tool_call: Presence | None = None
+    tool_response: Presence | None = None
+    audio_transcription: Presence | None = None
+    part_metadata: Presence | None = None
+    audio_metadata: Presence | None = None
+    document_metadata: Presence | None = None
+    speech_metadata: Presence | None = None
+    spreadsheet_metadata: Presence | None = None
     video_metadata: Presence | None = None
+    media_processing: Presence | None = None
     media_resolution: Presence | None = None
 
 
@@ -180,7 +199,8 @@ class Transcription(Strict):
     word_timestamp: bool | None = None
     diarization: bool | None = None
     mode: Literal["VERBATIM", "SMART"] | None = None
-    source_text: bool | None = None
+    source_text: str | None = None
+    language_auto: Presence | None = None
     language_hints: Presence | None = None
     adaptation_phrases: list[str] | None = None
 
