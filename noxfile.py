@@ -88,6 +88,13 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the core's code piece by piece, about 40 minutes: `nox -s mutation -- session turns`."""
+    install(session, "mutation")
+    session.run("python", "tests/support/mutate_code.py", *session.posargs)
+
+
+@nox.session
 def zoo(session: nox.Session) -> None:
     """Plant bugs in the core, and let the machine that is shipped for others find each."""
     install(session, "test")

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from livegate.protocol import audio
@@ -20,6 +20,7 @@ def test_base64_accepts(data: bytes) -> None:
 
 
 @given(st.binary(min_size=1, max_size=12) | st.text("AZaz09+/=-_ \n", min_size=1).map(str.encode))
+@example(b"AXX=")
 def test_base64_refuses(text: bytes) -> None:
     """What is accepted can be decoded strictly; what is refused cannot, or lacks its padding."""
     try:

@@ -153,6 +153,7 @@ APPLIED: Final[list[tuple[dict[str, object], str, object]]] = [
     ),
     ({"model": "gemini-9-live", "temperature": 1}, "model", "models/gemini-9-live"),
     ({"client_id": "me"}, "client_id", None),
+    ({"user_id": "x" * 128}, "user_id", None),
 ]
 
 
@@ -185,27 +186,30 @@ FAULTY: Final[list[tuple[dict[str, object], str]]] = [
     ({"media_resolution": "HUGE"}, "one of LOW, MEDIUM, HIGH, got 'HUGE'"),
     ({"media_resolution": 1}, "one of LOW"),
     ({"voice": "Pukc"}, "voice is no voice: 'Pukc'; did you mean Puck?"),
-    ({"voice": "xyzzy"}, "one is Puck"),
-    ({"voice": 1}, "voice must be the name of a voice"),
-    ({"language": "german language"}, "a language tag such as en-US"),
+    ({"voice": "xyzzy"}, "voice is no voice: 'xyzzy'; one is Puck"),
+    ({"voice": 1}, "voice must be the name of a voice, got 1"),
+    ({"language": "german"}, "language must be a language tag such as en-US, got 'german'"),
     ({"language": 1}, "a language tag"),
     ({"response_modalities": []}, '["TEXT"], ["AUDIO"] or both'),
     ({"response_modalities": ["AUDIO", 1]}, "got ['AUDIO', 1]"),
     ({"response_modalities": ["VIDEO"]}, "got ['VIDEO']"),
-    ({"system_instruction": ""}, "system_instruction must be text"),
+    ({"system_instruction": ""}, "must be text, or a Content with text parts, got ''"),
     ({"system_instruction": " "}, "must be text"),
     ({"system_instruction": "a\0"}, "must be text"),
     ({"system_instruction": 7}, "must be text"),
     ({"system_instruction": {"parts": []}}, "must be text"),
     ({"system_instruction": {"parts": [{"text": "a"}, {"inlineData": {}}]}}, "must be text"),
     ({"system_instruction": {"parts": [7]}}, "must be text"),
-    ({"tools": 7}, "tools must be a list of tools"),
+    ({"tools": 7}, "tools must be a list of tools, got 7"),
     ({"tools": [{}]}, "tools must be a list of tools"),
     (
         {"tools": [{"google_serch": {}}]},
         "unknown tool 'google_serch'; did you mean google_search?",
     ),
-    ({"tools": [{"function_declarations": {}}]}, "not a list of named functions"),
+    (
+        {"tools": [{"function_declarations": {}}]},
+        "tools has function_declarations that are not a list of named functions",
+    ),
     ({"tools": [{"functionDeclarations": [{}]}]}, "not a list of named functions"),
     ({"tools": [{"functionDeclarations": [{"name": ""}]}]}, "not a list of named functions"),
     ({"vad": True}, "vad must be an object of disabled, "),
@@ -222,10 +226,11 @@ FAULTY: Final[list[tuple[dict[str, object], str]]] = [
     ({"thinking": {"thinking_budget": -2}}, "thinking_budget that must be"),
     ({"thinking": {"thinking_level": "MAX"}}, "one of MINIMAL, LOW"),
     ({"thinking": {"include_thoughts": "yes"}}, "true or false"),
-    ({"events": "some"}, "a list of frame types"),
+    ({"events": "some"}, "events must be a list of frame types, or \"all\", got 'some'"),
+    ({"events": 7}, "a list of frame types"),
     ({"events": [1]}, "a list of frame types"),
     ({"events": {}}, "a list of frame types"),
-    ({"user_id": "x" * 129}, "at most 128 characters"),
+    ({"user_id": "x" * 129}, "must be a string of at most 128 characters, got 'xxx"),
     ({"user_id": True}, "at most 128 characters"),
     ({"client_id": None, "device": {}}, "device must be a string"),
     ({"client_id": []}, "client_id must be"),
@@ -254,6 +259,11 @@ def test_faulty(data: dict[str, object], fault: str) -> None:
     delta = config.parse({"top_p": 0.5, "unknown": 1, **data})
     assert fault in delta.fault
     assert (delta.values, delta.given, delta.refused) == ({}, {}, {})
+
+
+def test_most_keys() -> None:
+    """A hundred keys are judged one by one, junk or not."""
+    assert len(config.parse({f"k{n}": 1 for n in range(100)}).refused) == 100
 
 
 @pytest.mark.parametrize(
@@ -353,9 +363,10 @@ def test_clamped(data: dict[str, object], key: str, to: object) -> None:
 
 
 def test_retired_unmapped() -> None:
-    """The operator may leave retired names to Gemini."""
+    """The operator may leave retired names to Gemini, but has to say so."""
     plan = plan_of({"model": "gemini-2.0-flash"}, maps_retired=False)
     assert (plan.model, plan.clamped) == ("gemini-2.0-flash", {})
+    assert config.resolve(Config({"model": "gemini-2.0-flash"})).model == "gemini-3.8-live"
 
 
 @pytest.mark.parametrize(

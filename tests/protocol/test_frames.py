@@ -120,7 +120,11 @@ ABYSS = "[" * 100_000 + "]" * 100_000
         ('{"type":"text","text":null}', ErrorCode.BAD_FRAME, "text.text"),
         ('{"type":"text","data":[1]}', ErrorCode.BAD_FRAME, "text.data"),
         ('{"type":"text","data":{"text":7}}', ErrorCode.BAD_FRAME, "text.data"),
-        ('{"type":"text","text":"a\\u0000"}', ErrorCode.BAD_FRAME, "NUL character at position 1"),
+        (
+            '{"type":"text","text":"a\\u0000b\\u0000"}',
+            ErrorCode.BAD_FRAME,
+            "NUL character at position 1",
+        ),
         ('{"type":"audio"}', ErrorCode.AUDIO_FORMAT, "audio.data is empty"),
         ('{"type":"audio","data":""}', ErrorCode.AUDIO_FORMAT, "audio.data is empty"),
         ('{"type":"audio","data":{}}', ErrorCode.AUDIO_FORMAT, "audio.data is empty"),
@@ -128,7 +132,7 @@ ABYSS = "[" * 100_000 + "]" * 100_000
         ('{"type":"audio","data":{"data":7}}', ErrorCode.BAD_FRAME, "audio.data"),
         ('{"type":"audio","data":{"sample_rate":"fast"}}', ErrorCode.BAD_FRAME, "sample_rate"),
         ('{"type":"audio","data":"AAAA","mime_type":5}', ErrorCode.BAD_FRAME, "audio.mime_type"),
-        ('{"type":"audio","data":"AA@A"}', ErrorCode.AUDIO_FORMAT, "'@A' at position 2"),
+        ('{"type":"audio","data":"AA@AAAAA"}', ErrorCode.AUDIO_FORMAT, "'@AA' at position 2"),
         ('{"type":"audio","data":"AAéA"}', ErrorCode.AUDIO_FORMAT, "at position 2"),
         ('{"type":"audio","data":"AA-_"}', ErrorCode.AUDIO_FORMAT, "'-_' at position 2"),
         ('{"type":"audio","data":"A==="}', ErrorCode.AUDIO_FORMAT, "'===' at position 1"),
@@ -137,7 +141,7 @@ ABYSS = "[" * 100_000 + "]" * 100_000
             ErrorCode.AUDIO_FORMAT,
             "5 characters are not a multiple of 4",
         ),
-        ('{"type":"audio","data":"AAAA"}', ErrorCode.AUDIO_FORMAT, "3 bytes long"),
+        ('{"type":"audio","data":"AAAA"}', ErrorCode.AUDIO_FORMAT, "audio.data is 3 bytes long"),
         (
             '{"type":"audio","data":"AAEAAQ==","mime_type":"audio/webm"}',
             ErrorCode.AUDIO_FORMAT,
@@ -168,7 +172,15 @@ ABYSS = "[" * 100_000 + "]" * 100_000
             ErrorCode.BAD_FRAME,
             "image.mime_type",
         ),
+        (
+            '{"type":"image","data":"/9j/2Q==","mime_type":"x"}',
+            ErrorCode.BAD_FRAME,
+            "image.mime_type must be image/jpeg or image/png, got 'x'",
+        ),
         ('{"type":"image"}', ErrorCode.AUDIO_FORMAT, "image.data is empty"),
+        ('{"type":"image","data":{}}', ErrorCode.AUDIO_FORMAT, "image.data is empty"),
+        ('{"type":"image","data":7}', ErrorCode.BAD_FRAME, "image.data: Expected `str`"),
+        ('{"type":"image","data":{"data":7}}', ErrorCode.BAD_FRAME, "image.data: Expected"),
         (
             '{"type":"config","data":[]}',
             ErrorCode.BAD_FRAME,
@@ -180,7 +192,7 @@ ABYSS = "[" * 100_000 + "]" * 100_000
         (
             '{"type":"config","data":{"a":"%s"}}' % ("x" * 65536),
             ErrorCode.TOO_LARGE,
-            "config.data may hold 65536 bytes",
+            "config.data may hold 65536 bytes, got 65544",
         ),
         (f'{{"type":"ping","data":{DEEP}}}', ErrorCode.TOO_LARGE, "ping.data nests deeper"),
         (
@@ -192,11 +204,19 @@ ABYSS = "[" * 100_000 + "]" * 100_000
         (
             '{"type":"text","text":"%s"}' % ("x" * 262144),
             ErrorCode.TOO_LARGE,
-            "a 'text' frame may hold 262144 bytes",
+            "a 'text' frame may hold 262144 bytes, got 262169",
         ),
         ('{"type":"tool_response"}', ErrorCode.BAD_FRAME, "tool_response.data"),
-        ('{"type":"tool_response","data":[]}', ErrorCode.BAD_FRAME, "empty list"),
-        ('{"type":"tool_response","data":{"response":{}}}', ErrorCode.BAD_FRAME, "`id`"),
+        (
+            '{"type":"tool_response","data":[]}',
+            ErrorCode.BAD_FRAME,
+            "tool_response.data is an empty",
+        ),
+        (
+            '{"type":"tool_response","data":{"response":{}}}',
+            ErrorCode.BAD_FRAME,
+            "tool_response.data: Object missing required field `id`",
+        ),
         ('{"type":"tool_response","data":{"id":"1"}}', ErrorCode.BAD_FRAME, "`response`"),
         (
             '{"type":"tool_response","data":{"id":"1","response":[]}}',
@@ -206,7 +226,7 @@ ABYSS = "[" * 100_000 + "]" * 100_000
         (
             '{"type":"tool_response","data":{"id":"1","response":{},"scheduling":"SOON"}}',
             ErrorCode.BAD_FRAME,
-            "got 'SOON'",
+            "data.scheduling must be one of SILENT, WHEN_IDLE, INTERRUPT, got 'SOON'",
         ),
         (
             f'{{"type":"tool_response","data":{{"id":"1","response":{{"a":{DEEP}}}}}}}',
@@ -239,7 +259,9 @@ def test_decode_large() -> None:
     fits = b'{"type":"audio","data":"%b"}' % (b"A" * (room // 8 * 8))
     assert isinstance(frames.decode(fits, LIMITS), frames.Audio)
     for decode in (frames.decode, frames.decode_binary):
-        with pytest.raises(RemoteProtocolError, match="16777216 bytes, got 16777217") as caught:
+        with pytest.raises(
+            RemoteProtocolError, match=r"^a frame may hold 16777216 bytes, got 16777217"
+        ) as caught:
             decode(bytes(LIMITS.frame_bytes + 1), LIMITS)
         assert caught.value.code is ErrorCode.TOO_LARGE
 
@@ -273,7 +295,38 @@ def test_decode_binary(payload: bytes, expected: frames.Audio) -> None:
     assert frames.decode_binary(payload, LIMITS) == expected
 
 
-@pytest.mark.parametrize(("payload", "said"), [(b"", "is empty"), (b"123", "3 bytes long")])
+@pytest.mark.parametrize(
+    ("limit", "most", "raw"),
+    [
+        ("frame_bytes", 27, '{"type":"text","text":"hi"}'),
+        ("control_frame_bytes", 27, '{"type":"text","text":"hi"}'),
+        ("ping_bytes", 6, '{"type":"ping","data":"1234"}'),
+        ("free_json_bytes", 6, '{"type":"ping","data":"1234"}'),
+        ("free_json_depth", 2, '{"type":"ping","data":[{"a":1}]}'),
+    ],
+)
+def test_limit(limit: str, most: int, raw: str) -> None:
+    """A limit is the most that is taken."""
+    frames.decode(raw.encode(), Limits(**{limit: most}))
+    with pytest.raises(RemoteProtocolError) as caught:
+        frames.decode(raw.encode(), Limits(**{limit: most - 1}))
+    assert caught.value.code is ErrorCode.TOO_LARGE
+
+
+def test_limit_binary() -> None:
+    """The limit of a frame holds for a binary one."""
+    frames.decode_binary(bytes(4), Limits(frame_bytes=4))
+    with pytest.raises(RemoteProtocolError, match="a frame may hold 3 bytes, got 4"):
+        frames.decode_binary(bytes(4), Limits(frame_bytes=3))
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (b"", "^the binary frame is empty: send PCM$"),
+        (b"123", "^the binary frame is 3 bytes long"),
+    ],
+)
 def test_decode_binary_refuses(payload: bytes, said: str) -> None:
     """A binary frame that is no whole samples is refused."""
     with pytest.raises(RemoteProtocolError, match=said) as caught:

@@ -37,6 +37,14 @@ def names(*messages: Message) -> str:
     [
         ("{}", []),
         ('{"setupComplete":{}}', [gemini.SetupComplete()]),
+        (
+            '{"setupComplete":{},"serverContent":{"turnComplete":true},"toolCall":{"functionCalls":[{}]}}',
+            [
+                gemini.SetupComplete(),
+                gemini.ToolCall("", "", None),
+                gemini.TurnComplete(None, None),
+            ],
+        ),
         ('{"setupComplete":{"sessionId":"x"},"later":[1]}', [gemini.SetupComplete()]),
         ('{"serverContent":{}}', []),
         ('{"serverContent":{"modelTurn":{}}}', []),
@@ -162,6 +170,20 @@ def test_decode_refuses(raw: bytes) -> None:
     """What is not the Live API's, or nests too deep to be passed on, is refused."""
     with pytest.raises(ValueError, match=r"."):
         gemini.decode(raw)
+
+
+def test_decode_depth() -> None:
+    """What Gemini reports may nest a hundred levels deep, and the refusal of more says so."""
+    shape = b'{"usageMetadata":%b1%b}'
+    assert gemini.decode(shape % (b"[" * 100, b"]" * 100))
+    with pytest.raises(ValueError, match=r"^it nests deeper than 100 levels$"):
+        gemini.decode(shape % (b"[" * 101, b"]" * 101))
+
+
+def test_decode_says_why() -> None:
+    """A refusal says what was expected."""
+    with pytest.raises(ValueError, match=r"^Expected `object.*`, got `array`"):
+        gemini.decode(b"[]")
 
 
 @pytest.mark.parametrize(

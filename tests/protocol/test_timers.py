@@ -46,7 +46,10 @@ def test_pause_grows(seed: int) -> None:
 
 
 def test_pause_differs() -> None:
-    """Sessions do not come back together; one session repeats itself."""
+    """Sessions do not come back together, nor twice alike; one session repeats itself."""
     pauses = {pause(Limits(), seed, 3) for seed in range(100)}
     assert len(pauses) > 90
+    assert 1.0 < min(pauses) < 1.1
+    assert 1.9 < max(pauses) < 2.0
+    assert pause(Limits(), 5, 3) != 2 * pause(Limits(), 5, 2)
     assert pause(Limits(), 5, 3) == pause(Limits(), 5, 3)

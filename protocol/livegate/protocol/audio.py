@@ -43,7 +43,7 @@ def check_base64(field: str, text: bytes) -> None:
     """
     if not text:
         raise RemoteProtocolError(ErrorCode.AUDIO_FORMAT, f"{field} is empty: send base64")
-    body = text.rstrip(b"=") if text.endswith(b"=") else text
+    body = text.rstrip(b"=")
     if len(text) - len(body) > 2 or body.translate(None, _ALPHABET):  # noqa: PLR2004 - RFC 4648
         bad = _NOT_BASE64.search(body)
         at = bad.start() if bad else len(body)

@@ -202,7 +202,7 @@ def _read_config(wire: _Wire, payload: bytes, limits: Limits) -> ConfigFrame:
     if wire.data:
         return ConfigFrame(_free_object("config.data", bytes(wire.data), limits))
     settings = dict(_free_object("config", payload, limits))
-    settings.pop("type", None)
+    del settings["type"]
     return ConfigFrame(settings)
 
 

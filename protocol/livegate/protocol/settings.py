@@ -321,5 +321,5 @@ def canonical(key: str, keys: Mapping[str, Setting]) -> str | None:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?`, or nothing if no known name is near."""
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known))
     return f"; did you mean {close[0]}?" if close else ""

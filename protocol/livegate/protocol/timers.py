@@ -61,6 +61,6 @@ def pause(limits: Limits, seed: int, failures: int) -> float:
     sessions do not come back together.
     """
     longest = min(limits.retry_s * 2.0 ** min(failures - 1, 30), limits.retry_max_s)
-    key = (seed % 2**64).to_bytes(8, "big")
-    drawn = hashlib.blake2b(failures.to_bytes(8, "big"), key=key, digest_size=2).digest()
-    return longest * (1 - int.from_bytes(drawn, "big") / 2**17)
+    key = (seed % 2**64).to_bytes(8)
+    drawn = hashlib.blake2b(failures.to_bytes(8), key=key, digest_size=2).digest()
+    return longest * (1 - int.from_bytes(drawn) / 2**17)
