@@ -47,7 +47,8 @@ class Bug:
 
 _FAST: Final = "sockets as fast as can be have nothing queued"
 _OLD: Final = "no peer speaks on what has ended"
-_SOON: Final = "a pause of eight seconds is as good as one of half a second"
+_SOON: Final = "how long a pause is, is the gateway's own affair"
+_WORDS: Final = "the words of an error are for people"
 _OPERATOR: Final = "the operator has set nothing here"
 _HUGE: Final = "frames of megabytes, and answers of 64 KiB, are left to the tables"
 BUGS: Final = (
@@ -68,7 +69,7 @@ BUGS: Final = (
     Bug("no timer on a setup", "session.py", "        self._timers.set(Timer.SETUP, self._now + self._limits.setup_s)\n", ""),
     Bug("a pause is not flushed", "speech.py", "                    self._timers.set(Timer.FLUSH, flush_at)\n", "                    pass\n"),
     Bug("slices of a second are cut apart", "speech.py", "now + frame.seconds + self", "now + self"),
-    Bug("retries do not slow down", "session.py", "            self._failures += 1\n", "            self._failures = 1\n"),
+    Bug("retries do not slow down", "session.py", "            self._failures += 1\n", "            self._failures = 1\n", _SOON),
     Bug("retries never speed up again", "session.py", "self._is_proven, self._failures = True, 0", "self._is_proven = True", _SOON),
     Bug("a config replaces the one before", "config.py", "{**self.values, **delta.values}", "{**delta.values}"),
     Bug("the operator's config wins", "config.py", "{**default.values, **self.values}", "{**self.values, **default.values}", _OPERATOR),
@@ -81,12 +82,12 @@ BUGS: Final = (
     Bug("a bad config is answered out of order", "session.py", "if delta.fault and not self._terms.size and not self._line.has_config:", "if delta.fault:"),
     Bug("a refused config stays", "terms.py", "        self._config = self._accepted\n", ""),
     Bug("an unseen config is undone", "session.py", "self._terms.roll_back() if is_refused else self._terms.give_up()", "self._terms.roll_back()"),
-    Bug("what waits is dropped in silence", "session.py", "        sentence += self._drop_content()\n", "        self._drop_content()\n"),
+    Bug("what waits is dropped in silence", "session.py", "        sentence += self._drop_content()\n", "        self._drop_content()\n", _WORDS),
     Bug("what waits is kept though reported as dropped", "line.py", "before, self._held = self.size, configs\n", "before = self.size\n"),
     Bug("bytes in line are counted for ever", "session.py", "self._flow.sent(Side.UPSTREAM, self._line.pop().size)", "self._line.pop()"),
     Bug("bytes on a lost link are counted for ever", "session.py", "        self._flow.forget(Side.UPSTREAM)\n", ""),
-    Bug("bytes of configs are counted for ever", "session.py", "        plan = self._terms.plan\n        self._flow.sent(Side.UPSTREAM, self._terms.size)\n", "        plan = self._terms.plan\n"),
-    Bug("a slow client does not slow Gemini", "flow.py", "upstream=client_takes\n", "upstream=True\n"),
+    Bug("bytes of configs are counted for ever", "session.py", "        plan = self._terms.plan\n        self._flow.sent(Side.UPSTREAM, self._terms.size)\n", "        plan = self._terms.plan\n", _FAST),
+    Bug("a slow client does not slow Gemini", "flow.py", "upstream=client_takes\n", "upstream=True\n", _FAST),
     Bug("short frames wait for free", "session.py", "        size = max(size, self._limits.held_item_bytes)\n", ""),
     Bug("the end of speech waits for free", "uplink.py", "return len(_SILENCE) if isinstance(frame, frames.AudioEnd) else 0", "return 0", _FAST),
     Bug("a handle is used for another model", "memory.py", "self._handle is not None and self._model == model", "self._handle is not None"),

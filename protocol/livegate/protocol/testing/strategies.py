@@ -115,12 +115,13 @@ def wishes(draw: st.DrawFn) -> Wish:
     keys: set[str] = set()
     for name in names:
         value = draw(st.sampled_from((*_VALUES[name], None)))
-        spelling = draw(st.sampled_from(_SPELLINGS[name]))
         said: object = {"disabled": True} if name == "vad" and value else value
-        group, _, key = spelling.rpartition(".")
-        (inner if group else data)[key] = said
+        spellings = st.lists(st.sampled_from(_SPELLINGS[name]), min_size=1, max_size=2)
+        for spelling in draw(spellings):
+            group, _, key = spelling.rpartition(".")
+            (inner if group else data)[key] = said
+            keys.add(spelling)
         settings[name] = value
-        keys.add(spelling)
     if inner:
         data["generation_config"] = inner
     if draw(st.booleans()):
