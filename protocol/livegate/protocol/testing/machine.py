@@ -35,8 +35,13 @@ _SOUND: Final = Wish(
     {"response_modalities": ["AUDIO"]},
     frozenset({"response_modalities"}),
 )
+_ALL: Final = Wish(
+    {"response_modalities": ["TEXT", "AUDIO"], "events": "all"},
+    {"response_modalities": ["TEXT", "AUDIO"], "events": ["all"]},
+    frozenset({"response_modalities", "events"}),
+)
 _BY_HAND: Final = Wish({"vad": {"disabled": True}}, {"vad": True}, frozenset({"vad"}))
-FIRST: Final = (None, None, _SOUND, _SOUND, _BY_HAND)
+FIRST: Final = (None, None, _SOUND, _ALL, _BY_HAND)
 """What a client may configure before all else, so that rare paths are not that rare."""
 
 speaking: Final = precondition(lambda self: self.model.is_open and self.model.has_room)
