@@ -48,6 +48,7 @@ class Bug:
 _FAST: Final = "sockets as fast as can be have nothing queued"
 _OLD: Final = "no peer speaks on what has ended"
 _SOON: Final = "how long a pause is, is the gateway's own affair"
+_RARE: Final = "only back from taking turns by hand, and a minute seldom comes to that"
 _WORDS: Final = "the words of an error are for people"
 _OPERATOR: Final = "the operator has set nothing here"
 _HUGE: Final = "frames of megabytes, and answers of 64 KiB, are left to the tables"
@@ -88,7 +89,7 @@ BUGS: Final = (
     Bug("bytes on a lost link are counted for ever", "session.py", "        self._flow.forget(Side.UPSTREAM)\n", ""),
     Bug("bytes of configs are counted for ever", "session.py", "        plan = self._terms.plan\n        self._flow.sent(Side.UPSTREAM, self._terms.size)\n", "        plan = self._terms.plan\n", _FAST),
     Bug("a slow client does not slow Gemini", "flow.py", "upstream=client_takes\n", "upstream=True\n", _FAST),
-    Bug("short frames wait for free", "session.py", "        size = max(size, self._limits.held_item_bytes)\n", ""),
+    Bug("short frames wait for free", "session.py", "        size = max(size, self._limits.held_item_bytes)\n", "", _FAST),
     Bug("the end of speech waits for free", "uplink.py", "return len(_SILENCE) if isinstance(frame, frames.AudioEnd) else 0", "return 0", _FAST),
     Bug("a handle is used for another model", "memory.py", "self._handle is not None and self._model == model", "self._handle is not None"),
     Bug("a forgotten handle is tried for ever", "session.py", "            self._memory.forget()\n", ""),
@@ -114,7 +115,7 @@ BUGS: Final = (
     Bug("a result for no call goes to Gemini", "turns.py", "if one.id not in self._calls:", "if False:"),
     Bug("a continued result closes its call", "turns.py", "if not one.will_continue:", "if True:"),
     Bug("lost calls are not cancelled", "turns.py", "            found.append(replies.tool_call_cancelled(list(self._calls)))\n", ""),
-    Bug("two ends of one activity", "speech.py", "            case frames.ActivityEnd() if may_pause:\n                self.forget()\n", ""),
+    Bug("two ends of one activity", "speech.py", "            case frames.ActivityEnd() if may_pause:\n                self.forget()\n", "", _RARE),
     Bug("a greeting with every link", "session.py", '            self._greeting = ""\n', ""),
     Bug("a fatal error is said to be retryable", "replies.py", "retryable=code in RETRYABLE", "retryable=code not in RETRYABLE"),
 )  # fmt: skip

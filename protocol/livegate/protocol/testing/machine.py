@@ -256,6 +256,13 @@ class GatewayMachine(RuleBasedStateMachine):
         self._whole.gemini_closes(end.kind)
         self._do(transcript.GeminiCloses(end.code, end.reason))
 
+    @precondition(lambda self: self.model.link.state == "open" and self.model.link.handle)
+    @rule()
+    def gemini_forgets(self) -> None:
+        """Gemini does not know the conversation that it is to resume."""
+        (end,) = (end for end in strategies.LINK_ENDS if end.kind == "forgotten")
+        self.gemini_closes(end)
+
     # The clock
 
     @rule(seconds=st.sampled_from([0.01, 0.3, 1.0, 2.0, 8.0, 11.0, 61.0]))

@@ -71,6 +71,7 @@ class Model:
     _is_covered: bool = True
     """The newest handle stands for all that was said."""
     _tells_loss: bool = False
+    _may_greet: bool = True
     _is_speaking: bool = False
     _flush_at: float = math.inf
     """When the sound that came last has stopped for long enough to count as ended."""
@@ -222,6 +223,7 @@ class Model:
             self._handle = ("", "")
             self._begin("close again")
         self._end_link()
+        self._may_greet |= was_ready
         if was_ready and not self.line.has_sound:
             self._hush()
 
@@ -303,10 +305,13 @@ class Model:
                 assert self.pongs, "a pong that nobody asked for"
                 assert self.pongs.popleft() == frame["data"], "a pong of another ping"
             case "context_lost":
-                assert self._cue == "accept", "context_lost, but nothing is lost"
+                assert self._tells_loss, "context_lost, but nothing is lost"
                 self._tells_loss = False
             case "system":
-                if frame["data"] not in (CONNECTED, RECONNECTED):
+                if frame["data"] in (CONNECTED, RECONNECTED):
+                    assert self._may_greet, "a greeting that nobody waits for"
+                    self._may_greet = False
+                else:
                     self._tells_loss = False
             case _:
                 self._got.append(frame)
