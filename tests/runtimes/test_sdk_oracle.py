@@ -19,6 +19,8 @@ from livegate.protocol.settings import KEYS
 from sdk import Sdk
 from wishes import PREFIXES, SPELLINGS, Json, Wishes, camel, camel_keys, pens, wishes, written
 
+pytestmark = pytest.mark.long
+
 SAMPLES: Final = Path(__file__).parent.parent / "data" / "wire-samples"
 NATIVE: Final = "gemini-2.5-flash-native-audio-preview-12-2025"
 pytestmark = pytest.mark.filterwarnings(

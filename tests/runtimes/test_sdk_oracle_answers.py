@@ -32,6 +32,8 @@ from livegate.protocol.emulator import SCENARIOS, Abort, Options, Service
 from livegate.protocol.gemini import Message
 from sdk import CUT, READY, MemoryLink, Sdk, SilenceError
 
+pytestmark = pytest.mark.long
+
 SAMPLES: Final = sorted(
     (Path(__file__).parent.parent / "data" / "wire-samples").glob("server-*.json")
 )
