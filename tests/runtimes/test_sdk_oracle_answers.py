@@ -32,12 +32,13 @@ from livegate.protocol.emulator import SCENARIOS, Abort, Options, Service
 from livegate.protocol.gemini import Message
 from sdk import CUT, READY, MemoryLink, Sdk, SilenceError
 
-pytestmark = pytest.mark.long
-
 SAMPLES: Final = sorted(
     (Path(__file__).parent.parent / "data" / "wire-samples").glob("server-*.json")
 )
-pytestmark = pytest.mark.filterwarnings("ignore:A_REASON_FROM_TOMORROW is not a valid:UserWarning")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore:A_REASON_FROM_TOMORROW is not a valid:UserWarning"),
+]
 
 Json = dict[str, Any]
 
