@@ -217,7 +217,8 @@ def test_command_finds(site: str, tmp_path: Path) -> None:
     """`livegate fuzz` prints a finding as a transcript, keeps it, and plays it again."""
     file = tmp_path / "found.txt"
     with faulty(site, FAULTS["pongs are doubled"]) as url:
-        done = terminal.run(*LIVEGATE, "fuzz", url, "--minutes", "0.2", "--save", str(file))
+        asked = ("--minutes", "0.2", "--no-shrink", "--save", str(file))
+        done = terminal.run(*LIVEGATE, "fuzz", url, *asked)
         assert done.returncode == 1
         assert "found: " in done.stdout
         assert "client opens\n" in done.stdout

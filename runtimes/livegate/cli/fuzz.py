@@ -28,7 +28,15 @@ from livegate.shell.target import SettingsError
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Play this transcript on the server, in place of a campaign.",
 )
-def fuzz(url: str, minutes: float, save: Path | None, played: Path | None) -> None:
+@click.option(
+    "--shrink/--no-shrink",
+    "shrinks",
+    default=True,
+    help="Make a finding as short as can be; it may take minutes.",
+)
+def fuzz(
+    url: str, minutes: float, save: Path | None, played: Path | None, *, shrinks: bool
+) -> None:
     """Fuzz a server of this protocol, by its WebSocket's address.
 
     Many short sessions say whatever the protocol allows, and nonsense. Checked is what a client
@@ -47,12 +55,12 @@ def fuzz(url: str, minutes: float, save: Path | None, played: Path | None) -> No
         if played is not None:
             _play(url, played)
         else:
-            _campaign(url, minutes, save)
+            _campaign(url, minutes, save, shrinks=shrinks)
     except (OSError, ValueError) as error:
         raise options.failed(error) from None
 
 
-def _campaign(url: str, minutes: float, save: Path | None) -> None:
+def _campaign(url: str, minutes: float, save: Path | None, *, shrinks: bool) -> None:
     from livegate import testing  # noqa: PLC0415 - an extra, and a second to import
 
     def progress(tally: testing.Tally) -> None:
@@ -60,7 +68,9 @@ def _campaign(url: str, minutes: float, save: Path | None) -> None:
         click.echo(f"\r  {done}", nl=False)
 
     click.echo(f"fuzzing {url} for {minutes:g} minutes; Ctrl+C ends it")
-    found = testing.campaign(lambda: testing.LiveSystem(url), 60 * minutes, progress)
+    found = testing.campaign(
+        lambda: testing.LiveSystem(url), 60 * minutes, progress, shrinks=shrinks
+    )
     click.echo()
     if found is None:
         click.echo("nothing found")
