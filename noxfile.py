@@ -36,9 +36,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=OTHER_PYTHONS)
 def pythons(session: nox.Session) -> None:
-    """Run the test suite, but for the browser's, on each Python that is installed."""
+    """Run the test suite, but for what needs a browser or long, on each Python that is there."""
     install(session, "test")
-    session.run("pytest", "-m", "not browser", *session.posargs)
+    session.run("pytest", "-m", "not browser and not long", *session.posargs)
 
 
 @nox.session
@@ -67,7 +67,7 @@ def coverage(session: nox.Session) -> None:
     # What plays at random for others' tests covers another line each time: the zoo judges it.
     core = ["--include", "protocol/*", "--omit", "protocol/livegate/protocol/testing/*"]
     session.run("coverage", "report", *core, "--fail-under", "100")
-    session.run("coverage", "run", "-m", "pytest", "-q", "tests/runtimes")
+    session.run("coverage", "run", "-m", "pytest", "-q", "-m", "not long", "tests/runtimes")
     session.run("coverage", "combine", "--quiet", "--append")
     session.run("coverage", "report", "--fail-under", "95")
 

@@ -192,6 +192,8 @@ LABEL: Final = json.dumps({"type": "config", "data": {"app": f'say "token": "{TO
 
 
 @given(st.lists(_events, max_size=6), st.sampled_from([REDACTION, KEEPING]))
+@example([inputs.ClientFrame(1, b'{"type":"text","token":"\\ux01f"}', is_text=True)], KEEPING)
+@example([inputs.UpstreamFrame(1, b'{"inlineData":{"data":"\\u12x4"}}')], REDACTION)
 @example([inputs.ClientFrame(1, LABEL.encode(), is_text=True)], KEEPING)
 def test_replay_is_equal(events: list[Input], redaction: Redaction) -> None:
     """Whatever was left out, a session that is told the rest answers the same."""

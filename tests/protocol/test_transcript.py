@@ -47,8 +47,8 @@ def test_text() -> None:
 
 def test_no_step() -> None:
     """A line that is no step is refused, with its place."""
-    with pytest.raises(ValueError, match="test, line 2: client sings"):
-        transcript.parse("test", "client opens\nclient sings")
+    with pytest.raises(ValueError, match="test, line 3: client sings"):
+        transcript.parse("test", "client opens\n\nclient sings")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import terminal
 from livegate import recordings
 from livegate.emulator import Emulator, Options, tone_of
 
+pytestmark = pytest.mark.long
+
 SCRIPT: Final = Path(__file__).parent.parent / "support" / "genai_client.cjs"
 KEYS: Final = frozenset({"abc", "auth_tokens/one"})
 KNOWN: Final = attrs.evolve(Emulator().service.options, pace=0.0, keys=KEYS)

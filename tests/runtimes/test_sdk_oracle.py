@@ -21,10 +21,13 @@ from wishes import PREFIXES, SPELLINGS, Json, Wishes, camel, camel_keys, pens, w
 
 SAMPLES: Final = Path(__file__).parent.parent / "data" / "wire-samples"
 NATIVE: Final = "gemini-2.5-flash-native-audio-preview-12-2025"
-pytestmark = pytest.mark.filterwarnings(
-    # The only way in which the SDK takes penalties.
-    "ignore:Setting `LiveConnectConfig.generation_config`:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings(
+        # The only way in which the SDK takes penalties.
+        "ignore:Setting `LiveConnectConfig.generation_config`:DeprecationWarning"
+    ),
+]
 
 
 # The wishes in the SDK's names

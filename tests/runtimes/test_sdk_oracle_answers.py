@@ -35,7 +35,10 @@ from sdk import CUT, READY, MemoryLink, Sdk, SilenceError
 SAMPLES: Final = sorted(
     (Path(__file__).parent.parent / "data" / "wire-samples").glob("server-*.json")
 )
-pytestmark = pytest.mark.filterwarnings("ignore:A_REASON_FROM_TOMORROW is not a valid:UserWarning")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore:A_REASON_FROM_TOMORROW is not a valid:UserWarning"),
+]
 
 Json = dict[str, Any]
 

@@ -32,6 +32,8 @@ from sayings import (
 from sdk import MemoryLink, Sdk
 from wishes import Json, Pen, camel_keys, pens
 
+pytestmark = pytest.mark.long
+
 SAMPLES: Final = Path(__file__).parent.parent / "data" / "wire-samples"
 LIMITS: Final = Limits(upstream_chunk_chars=64)
 MODELS: Final = (*PROFILES, "gemini-9-live")

@@ -22,6 +22,8 @@ from livegate.shell.settings import settings
 from livegate.testing import LiveSystem, campaign, fuzz_one_input, parse, play
 from terminal import LIVEGATE
 
+pytestmark = pytest.mark.long
+
 RUNTIMES: Final = running.RUNTIMES
 HELLO: Final = """
 client opens

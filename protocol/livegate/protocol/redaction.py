@@ -52,7 +52,7 @@ _RECOGNISED: Final = 12
 _START: Final = re.compile(rb"[A-Za-z0-9+/]{0,16}")
 # What is no base64 stays, and two characters behind it: an error quotes these three.
 _PIECE: Final = re.compile(
-    rb"((?:\\u[0-9a-fA-F]{4}|\\.|[^A-Za-z0-9+/\\])[A-Za-z0-9+/]{0,2})|[A-Za-z0-9+/]+", re.DOTALL
+    rb"((?:\\u.{0,4}|\\.|[^A-Za-z0-9+/\\])[A-Za-z0-9+/]{0,2})|[A-Za-z0-9+/]+", re.DOTALL
 )
 
 _SECRET_FIELD: Final = (
@@ -81,7 +81,8 @@ _NEW_HANDLE: Final = re.compile(rb'("newHandle"\s*:\s*")(%b)' % _BODY, re.DOTALL
 _SETUP_HANDLE: Final = re.compile(
     rb'("sessionResumption":\{"handle":")(%b)(?="\}\}\}$)' % _BODY, re.DOTALL
 )
-_CHARACTER: Final = re.compile(r"\\u([0-9a-fA-F]{4})|\\?(.)", re.DOTALL)
+# An escape that is none must not become one: the JSON would be JSON then.
+_CHARACTER: Final = re.compile(r"\\u([0-9a-fA-F]{4})|(\\u.{0,4})|\\?(.)", re.DOTALL)
 _STAND_INS: Final = ((0x100, "é"), (0x800, "Ж"), (0xD800, "€"))
 """By the code point that they go up to, characters that are as long in UTF-8 and when quoted."""
 
@@ -256,16 +257,14 @@ def _pseudonym(body: bytes, salt: bytes) -> bytes:
     """Return what stands for a secret in a JSON string: its escapes and punctuation are kept."""
     text = body.decode("utf-8", "surrogateescape")
     found = list(_CHARACTER.finditer(text))
-    value = "".join(one[2] or chr(int(one[1], 16)) for one in found)
+    value = "".join(one[3] or one[2] or chr(int(one[1], 16)) for one in found)
     drawn = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), key=salt).hexdigest()
     pieces: list[str] = []
     for at, one in enumerate(found):
         if one[1]:
             pieces.append(f"\\u{ord(_stand_in(chr(int(one[1], 16)), at, drawn)):04x}")
-        elif one[0] == one[2]:
-            pieces.append(_stand_in(one[2], at, drawn))
         else:
-            pieces.append(one[0])
+            pieces.append(_stand_in(one[3], at, drawn) if one[0] == one[3] else one[0])
     return "".join(pieces).encode("utf-8", "surrogateescape")
 
 

@@ -390,7 +390,9 @@ class Session:
                 self._out.log(Event.UPSTREAM_WENT_AWAY, s=round(time_left_s))
             case gemini.Interrupted():
                 self._silence(self._turns.cut_off())
-            case gemini.Sound() | gemini.ModelText() | gemini.OutputTranscript():
+            case (
+                gemini.Sound() | gemini.ModelText() | gemini.OutputTranscript() | gemini.ToolCall()
+            ):
                 self._memory.spoke()
             case _:
                 pass

@@ -27,7 +27,7 @@ def hypercorn_config(sockets: Sequence[socket], *, is_alone: bool) -> Config:
         # What waits there is not in our count of bytes in flight; but other applications may not
         # read all of a request, and then hypercorn waits for ever.
         config.max_app_queue_size = 1
-    config.keep_alive_timeout = 1.0
+    config.keep_alive_timeout = 5.0
     config.graceful_timeout = 1.0
     config.include_server_header = False
     config.errorlog = logging.getLogger("hypercorn")

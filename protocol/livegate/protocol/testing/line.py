@@ -7,7 +7,7 @@ import attrs
 
 from livegate.protocol.testing.wishes import Book, Wish
 
-_ROOM: Final = 200 * 1024
+_ROOM: Final = 140 * 1024
 """Bytes that may wait for Gemini before a gateway may stop reading the client."""
 _LEAST: Final = 512
 _SILENCE: Final = 44 * 1024

@@ -35,8 +35,13 @@ _SOUND: Final = Wish(
     {"response_modalities": ["AUDIO"]},
     frozenset({"response_modalities"}),
 )
+_ALL: Final = Wish(
+    {"response_modalities": ["TEXT", "AUDIO"], "events": "all"},
+    {"response_modalities": ["TEXT", "AUDIO"], "events": ["all"]},
+    frozenset({"response_modalities", "events"}),
+)
 _BY_HAND: Final = Wish({"vad": {"disabled": True}}, {"vad": True}, frozenset({"vad"}))
-FIRST: Final = (None, None, _SOUND, _SOUND, _BY_HAND)
+FIRST: Final = (None, None, _SOUND, _ALL, _BY_HAND)
 """What a client may configure before all else, so that rare paths are not that rare."""
 
 speaking: Final = precondition(lambda self: self.model.is_open and self.model.has_room)
@@ -162,13 +167,14 @@ class GatewayMachine(RuleBasedStateMachine):
         self._do(frame(type="activity_start" if is_start else "activity_end"))
 
     @flowing
-    @rule(call=st.sampled_from(["first", "last", "nobody's"]))
-    def result(self, call: str) -> None:
+    @rule(call=st.sampled_from(["first", "last", "nobody's"]), goes_on=st.booleans())
+    def result(self, call: str, *, goes_on: bool) -> None:
         """The client answers a call, or one that there is not."""
         calls = self.model.answers.calls
         id_ = calls[0 if call == "first" else -1] if calls and call != "nobody's" else "nobody's"
         self._whole.client_answers_call(id_)
-        self._do(frame(type="tool_response", data={"id": id_, "response": {"found": 1}}))
+        result = {"id": id_, "response": {"found": 1}, "will_continue": goes_on}
+        self._do(frame(type="tool_response", data=result))
 
     @speaking
     @rule(said=strategies.nonsense())
@@ -249,6 +255,13 @@ class GatewayMachine(RuleBasedStateMachine):
         """Gemini ends the link."""
         self._whole.gemini_closes(end.kind)
         self._do(transcript.GeminiCloses(end.code, end.reason))
+
+    @precondition(lambda self: self.model.link.state == "open" and self.model.link.handle)
+    @rule()
+    def gemini_forgets(self) -> None:
+        """Gemini does not know the conversation that it is to resume."""
+        (end,) = (end for end in strategies.LINK_ENDS if end.kind == "forgotten")
+        self.gemini_closes(end)
 
     # The clock
 

@@ -68,7 +68,10 @@ class Model:
     _handle: tuple[str, str] = ("", "")
     """The newest that Gemini still knows, and its model."""
     _has_history: bool = False
+    _is_covered: bool = True
+    """The newest handle stands for all that was said."""
     _tells_loss: bool = False
+    _may_greet: bool = True
     _is_speaking: bool = False
     _flush_at: float = math.inf
     """When the sound that came last has stopped for long enough to count as ended."""
@@ -188,7 +191,8 @@ class Model:
         self.book.accept()
         self.answers.terms = self.book.terms()
         is_fresh = not self.link.handle
-        self._tells_loss = is_fresh and self._has_history
+        self._tells_loss = self._has_history if is_fresh else not self._is_covered
+        self._is_covered = True
         self._has_history &= not is_fresh
         if is_fresh:
             self._handle = ("", "")
@@ -197,9 +201,11 @@ class Model:
         """Gemini sends a message on a link that is ready."""
         self._begin("message")
         self._expected += self.answers.heard(said)
-        self._has_history |= said.is_output
+        if said.is_output:
+            self._has_history, self._is_covered = True, False
         if said.handle:
             self._handle = (said.handle, self.book.model)
+            self._is_covered |= not self.answers.owed and not self._is_speaking
 
     def gemini_babbles(self) -> None:
         """Gemini sends what is not the Live API's: nobody hears of it."""
@@ -217,6 +223,7 @@ class Model:
             self._handle = ("", "")
             self._begin("close again")
         self._end_link()
+        self._may_greet |= was_ready
         if was_ready and not self.line.has_sound:
             self._hush()
 
@@ -236,6 +243,7 @@ class Model:
         Raises:
             AssertionError: It should not have done it.
         """
+        self._skip_ends()
         match seen:
             case transcript.ClientGets(expected=frame):
                 assert self.is_open, f"a frame after the end: {frame!r:.200}"
@@ -297,10 +305,13 @@ class Model:
                 assert self.pongs, "a pong that nobody asked for"
                 assert self.pongs.popleft() == frame["data"], "a pong of another ping"
             case "context_lost":
-                assert self._cue == "accept", "context_lost, but nothing is lost"
+                assert self._tells_loss, "context_lost, but nothing is lost"
                 self._tells_loss = False
             case "system":
-                if frame["data"] not in (CONNECTED, RECONNECTED):
+                if frame["data"] in (CONNECTED, RECONNECTED):
+                    assert self._may_greet, "a greeting that nobody waits for"
+                    self._may_greet = False
+                else:
                     self._tells_loss = False
             case _:
                 self._got.append(frame)
@@ -344,7 +355,7 @@ class Model:
             self.book.check_setup(body)
             return
         assert self.link.state == "ready", f"{kind} on a link that is not ready"
-        self._has_history = True
+        self._has_history, self._is_covered = True, False
         if kind == "toolResponse":
             self._check_results(body)
         else:
@@ -396,7 +407,8 @@ class Model:
         for one in results if _json.is_array(results) else [None]:
             call = one.get("id") if _json.is_object(one) else None
             assert call in self.answers.calls, f"a result of {call}, which was not called"
-            self.answers.calls.remove(str(call))
+            if _json.is_object(one) and not one.get("willContinue"):
+                self.answers.calls.remove(str(call))
 
     def _check_handle(self, setup: Mapping[str, object]) -> None:
         handle = _part(setup, "sessionResumption", "handle") or None

@@ -115,12 +115,13 @@ def wishes(draw: st.DrawFn) -> Wish:
     keys: set[str] = set()
     for name in names:
         value = draw(st.sampled_from((*_VALUES[name], None)))
-        spelling = draw(st.sampled_from(_SPELLINGS[name]))
         said: object = {"disabled": True} if name == "vad" and value else value
-        group, _, key = spelling.rpartition(".")
-        (inner if group else data)[key] = said
+        spellings = st.lists(st.sampled_from(_SPELLINGS[name]), min_size=1, max_size=2)
+        for spelling in draw(spellings):
+            group, _, key = spelling.rpartition(".")
+            (inner if group else data)[key] = said
+            keys.add(spelling)
         settings[name] = value
-        keys.add(spelling)
     if inner:
         data["generation_config"] = inner
     if draw(st.booleans()):
@@ -183,6 +184,7 @@ _NONSENSE: Final = tuple(
         (b'{"type":"text","text":"a\\u0000"}', True),
         (b'{"type":"text","text":"\\ud800"}', True),
         (b'{"type":"text","text":7}', True),
+        (b'{"type":"text","text":"\xed\xa0\x80"}', True),
         (b'{"type":"ping","data":NaN}', True),
         (b'{"type":"ping","data":1e400}', True),
         (b'{"type":"ping","data":' + b"[" * 40 + b"]" * 40 + b"}", True),
@@ -303,9 +305,9 @@ def gemini_nonsense() -> st.SearchStrategy[bytes]:
                 b'{"goAway":{"timeLeft":7}}',
                 b'{"sessionResumptionUpdate":{}}',
                 b'{"toolCall":{"functionCalls":[{"id":null}]}}',
-                b'{"usageMetadata":' + b'{"a":' * 985 + b"1" + b"}" * 985 + b"}",
             ]
         ),
+        st.just(b'{"usageMetadata":' + b'{"a":' * 985 + b"1" + b"}" * 985 + b"}"),
         st.binary(max_size=50).map(lambda junk: b"\x00" + junk),
     )
 

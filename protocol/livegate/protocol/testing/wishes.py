@@ -85,6 +85,7 @@ class Book:
             AssertionError: A setting is missing, wrong, or was never asked for.
         """
         assert setup.get("model") == f"models/{self.model}", f"the model is {setup.get('model')}"
+        assert b"null" not in _json.encode(setup), f"null is no setting: {setup}"
         speaks = self.terms().speaks
         modalities = _at(setup, (_GENERATION, "responseModalities"))
         assert modalities == ["AUDIO" if speaks else "TEXT"], f"asked Gemini for {modalities}"
