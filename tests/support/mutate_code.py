@@ -135,7 +135,8 @@ def mutmut(*arguments: str) -> str:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"mutmut {arguments[0]} failed: ...{done.stdout[-2000:]}")
+        last = done.stdout[-2000:]
+        raise RuntimeError(f"mutmut {arguments[0]} ended with {done.returncode}: ...{last}")
     return done.stdout
 
 
