@@ -242,6 +242,12 @@ class GatewayMachine(RuleBasedStateMachine):
         self._say(Said(is_complete=True))
         self._say(Said(handle=f"handle-{self._next()}"))
 
+    @ready
+    @rule()
+    def gemini_is_interrupted(self) -> None:
+        """Gemini hears the user speak, whether it has begun to answer or not."""
+        self._say(Said(is_interrupted=True))
+
     @linked
     @rule(payload=strategies.gemini_nonsense())
     def gemini_babbles(self, payload: bytes) -> None:
