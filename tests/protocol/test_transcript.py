@@ -36,6 +36,13 @@ def test_awkward_payloads(payload: bytes) -> None:
         assert read(transcript.line_of(action)) == action
 
 
+@pytest.mark.parametrize("text", ["h\xe9", "\x85", "\u2028"])
+def test_awkward_frames(text: str) -> None:
+    """A frame with a character that ends a line is written on one line, and read as itself."""
+    action = transcript.ClientGets({"data": text})
+    assert read(transcript.line_of(action)) == action
+
+
 def test_text() -> None:
     """The first comment is the title, empty lines mean nothing, and options are options."""
     told = transcript.parse(

@@ -288,7 +288,10 @@ def _is_line(payload: bytes) -> bool:
 
 
 def _written(expected: object) -> str:
-    return "nothing" if expected is None else json.dumps(expected, ensure_ascii=False)
+    if expected is None:
+        return "nothing"
+    text = json.dumps(expected, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(expected)
 
 
 def fits(expected: object, got: object) -> bool:

@@ -201,6 +201,7 @@ class Model:
         """Gemini sends a message on a link that is ready."""
         self._begin("message")
         self._expected += self.answers.heard(said)
+        self._owing_since = None  # a config may wait for each answer to end
         if said.is_output:
             self._has_history, self._is_covered = True, False
         if said.handle:
