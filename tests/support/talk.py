@@ -193,7 +193,7 @@ class Talk:
 
     async def babbles(self) -> None:
         """The client sends nonsense."""
-        payload, is_text = self._rng.choice(pools.JUNK[:-1])
+        payload, is_text = self._rng.choice(pools.JUNK)
         self.client.put(Message(payload[:500], is_text))
 
     async def answers(self) -> None:

@@ -171,7 +171,7 @@ def frame(**fields: object) -> ClientSends:
     return ClientSends(json.dumps(fields).encode(), is_text=True)
 
 
-_NONSENSE: Final = tuple(
+NONSENSE: Final = tuple(
     ClientSends(payload, is_text)
     for payload, is_text in (
         (b"", True),
@@ -205,6 +205,7 @@ _NONSENSE: Final = tuple(
         (b"odd", False),
     )
 )
+"""Frames that must be answered with one `error`, whatever the session is doing."""
 _KNOWN: Final = frozenset(
     [
         "config",
@@ -227,7 +228,7 @@ _KNOWN: Final = frozenset(
 def nonsense() -> st.SearchStrategy[ClientSends]:
     """Return frames that must be answered with one `error`, whatever the session is doing."""
     return st.one_of(
-        st.sampled_from(_NONSENSE),
+        st.sampled_from(NONSENSE),
         st.binary(max_size=50).map(lambda junk: ClientSends(b"\x00" + junk, is_text=True)),
         st.text(max_size=20)
         .filter(lambda type_: type_ not in _KNOWN)
