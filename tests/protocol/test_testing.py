@@ -108,7 +108,7 @@ def tampered(inner: Callable[[], SystemUnderTest], tamper: Tamper) -> type[Gatew
         def new_system(self) -> SystemUnderTest:
             system = inner()
             output = system.output
-            system.output = lambda: tamper(output())  # type: ignore[method-assign]
+            system.output = lambda: tamper(output())  # type: ignore[method-assign] # a wrong system
             return system
 
     return Machine

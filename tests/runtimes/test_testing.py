@@ -25,6 +25,7 @@ from terminal import LIVEGATE
 pytestmark = pytest.mark.long
 
 RUNTIMES: Final = running.RUNTIMES
+NOWHERE: Final = "ws://127.0.0.1:9/"
 HELLO: Final = """
 client opens
 client> {"type":"ping","data":7}
@@ -89,8 +90,11 @@ FAULTS: Final[dict[str, Fault]] = {
 
 
 @contextlib.contextmanager
-def faulty(url: str, fault: Fault) -> Generator[str, None, None]:
-    """Yield the address of a server that passes everything on, but for one fault."""
+def faulty(url: str, fault: Fault, *, dies: bool = False) -> Generator[str, None, None]:
+    """Yield the address of a server that passes everything on, but for one fault.
+
+    Where that ends a connection, the server may die of it.
+    """
     found: list[tuple[str, Callable[[], object]]] = []
     is_up = threading.Event()
 
@@ -108,6 +112,8 @@ def faulty(url: str, fault: Fault) -> Generator[str, None, None]:
                     frames = fault(json.loads(message))
                     if frames is None:
                         client.transport.abort()
+                    if frames is None and dies:
+                        found[0][1]()
                     for frame in frames or []:
                         await client.send(json.dumps(frame))
                 await client.close()
@@ -127,7 +133,8 @@ def faulty(url: str, fault: Fault) -> Generator[str, None, None]:
     try:
         yield found[0][0]
     finally:
-        found[0][1]()
+        with contextlib.suppress(RuntimeError):  # it has died
+            found[0][1]()
         thread.join(10.0)
 
 
@@ -138,6 +145,15 @@ def test_campaign_finds(name: str, site: str) -> None:
         found = campaign(lambda: LiveSystem(url), 60.0, patience_s=1.0, shrinks=False)
     assert found is not None
     assert parse("finding", found.transcript).steps[0].action == transcript.ClientOpens()
+
+
+def test_campaign_survives_its_server(site: str) -> None:
+    """What killed a server is told, and not only that it cannot be reached any more."""
+    with faulty(site, FAULTS["errors end the connection"], dies=True) as url:
+        found = campaign(lambda: LiveSystem(url), 60.0, patience_s=1.0)
+    assert found is not None
+    assert found.words == "the connection broke: 1006"
+    assert parse("finding", found.transcript).steps[-1].action == transcript.ClientClosed(1006)
 
 
 def test_campaign_finds_nothing(address: str) -> None:
@@ -227,9 +243,22 @@ def test_command_finds(site: str, tmp_path: Path) -> None:
     assert file.read_text().startswith("# ")
 
 
-def test_command_without_a_server() -> None:
-    """Without a server, `livegate fuzz` says so in a line."""
-    done = terminal.run(*LIVEGATE, "fuzz", "ws://127.0.0.1:9/", "--minutes", "0.1")
+@pytest.mark.parametrize(
+    ("path", "words"), [("elsewhere", "rejected WebSocket connection"), ("nowhere", "refused")]
+)
+def test_command_without_a_server(path: str, words: str, site: str) -> None:
+    """Where there is no server, or none of WebSockets, `livegate fuzz` says so in a line."""
+    url = site.replace("/api/gemini/ws", "/elsewhere") if path == "elsewhere" else NOWHERE
+    done = terminal.run(*LIVEGATE, "fuzz", url, "--minutes", "0.1")
     assert done.returncode == 1
-    assert "refused" in done.stdout
+    assert words in done.stdout
+    assert "found" not in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_command_without_an_address() -> None:
+    """What is no address is told so in a line."""
+    done = terminal.run(*LIVEGATE, "fuzz", "localhost:8000", "--minutes", "0.1")
+    assert done.returncode == 1
+    assert "localhost:8000 isn't a valid URI" in done.stdout
     assert "Traceback" not in done.stdout

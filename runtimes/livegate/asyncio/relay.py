@@ -136,7 +136,8 @@ class Relay:
                 reader = loops.create_task(self._read_upstream(link, upstream))
                 await self._write_upstream(link, upstream)
                 reader.cancel()
-        except* DialError as failed:  # alone, or of a loop: some links are dialled by their setup
+        except* DialError as failed:
+            # Alone, or out of a loop: some links are dialled by their setup.
             self._pump.feed(inputs.DialFailed(link, faults.of_dial(failed)))
         finally:
             self._pump.feed(inputs.UpstreamGone(link))  # no news, unless all else has failed

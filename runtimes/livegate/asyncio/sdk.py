@@ -156,11 +156,12 @@ class Upstream:
     async def _end_reading(self) -> None:
         """Finish the generator: the event loop would have to do it some time later."""
         if self._messages is not None:
+            # `receive` is typed as an iterator, and is a generator.
             await cast("AsyncGenerator[object, None]", self._messages).aclose()
 
     def _closed(self, error: errors.APIError) -> Closed | None:
         """Return the close that the SDK raises whatever its code; or None if it was a message."""
-        reason = cast("object", cast("Any", error).details)
+        reason = cast("object", cast("Any", error).details)  # the SDK leaves its type out
         if not isinstance(reason, str):
             return None
         if error.code == _ABNORMAL:
@@ -215,7 +216,7 @@ class _Unwarned(Generic[_T]):
                     warnings.simplefilter("ignore")
                     waits_for = resume()
             except StopIteration as done:
-                return cast("_T", done.value)
+                return cast("_T", done.value)  # StopIteration knows no types
             try:
                 resume = partial(steps.send, (yield waits_for))
             except BaseException as error:  # noqa: BLE001 - a cancellation: it is the SDK's to handle

@@ -92,7 +92,8 @@ def _members(group: Mapping[str, object], place: str = "") -> Iterator[tuple[str
     for key, value in group.items():
         name = snake_case(key)
         if name in _GROUPS and isinstance(value, dict):
-            yield from _members(cast("dict[str, object]", value), f"{place}{name}.")
+            members = cast("dict[str, object]", value)  # isinstance tells no members
+            yield from _members(members, f"{place}{name}.")
         elif value is not None:
             yield f"{place}{name}", value
 

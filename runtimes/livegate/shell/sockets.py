@@ -92,7 +92,9 @@ def guard(opened: Options, stall_s: int) -> None:
 
 def peer_name(address: object) -> str:
     """Return the host in a socket's address; nothing, if it is no TCP socket's."""
-    return str(cast("tuple[object, ...]", address)[0]) if isinstance(address, tuple) else ""
+    if not isinstance(address, tuple):
+        return ""
+    return str(cast("tuple[object, ...]", address)[0])  # isinstance tells no members
 
 
 def listen(host: str, port: int) -> list[socket.socket]:

@@ -19,6 +19,9 @@ _HASTE_S: Final = 0.001
 class LiveSystem:
     """One client of a server; what is behind the server is its own affair.
 
+    It reads and writes on two threads, so plain ws:// is safer than wss://: Python may hang or
+    crash over a TLS connection that two threads share (python/cpython#151508).
+
     Args:
         url: The WebSocket's address, e.g. ws://localhost:8000/api/gemini/ws.
     """
@@ -36,20 +39,12 @@ class LiveSystem:
         """Connect, send a frame, or leave.
 
         Raises:
-            OSError: There is no server.
+            OSError: There is no server, or none of WebSockets.
             ValueError: It is Gemini's affair, or the server's operator's.
         """
         match stimulus:
             case transcript.ClientOpens():
-                opened = connect(
-                    self._url,
-                    max_size=None,
-                    open_timeout=_OPEN_S,
-                    close_timeout=_CLOSE_S,
-                    proxy=None,
-                    compression=None,
-                )
-                self._socket = self._stack.enter_context(opened)
+                self._socket = self._connected()
             case transcript.ClientSends(payload=payload, is_text=is_text):
                 with contextlib.suppress(websockets.ConnectionClosed):  # `output` tells of it
                     self._connection.send(payload, text=is_text)
@@ -75,6 +70,21 @@ class LiveSystem:
     def close(self) -> None:
         """Leave, unless the client has left."""
         self._stack.close()
+
+    def _connected(self) -> ClientConnection:
+        try:
+            return self._stack.enter_context(
+                connect(
+                    self._url,
+                    max_size=None,
+                    open_timeout=_OPEN_S,
+                    close_timeout=_CLOSE_S,
+                    proxy=None,
+                    compression=None,
+                )
+            )
+        except (websockets.InvalidHandshake, websockets.InvalidURI) as error:
+            raise ConnectionError(str(error)) from None
 
     @property
     def _connection(self) -> ClientConnection:

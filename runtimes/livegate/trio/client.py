@@ -42,7 +42,7 @@ async def lent(connection: WebSocketConnection) -> AsyncGenerator[Client, None]:
     """Take a connection for as long as the block runs; nothing of it is left open then."""
     # Public methods cannot cut a connection whose closing has begun, and would wait for ever for
     # a client that has sent its close, or a message too long, and reads nothing any more.
-    stream = connection._stream  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    stream = connection._stream  # noqa: SLF001 - see above # pyright: ignore[reportPrivateUsage]
     client = Client(connection)
     with contextlib.suppress(OSError):  # it has gone already, or is no TCP connection
         if (opened := _socket(stream)) is not None:

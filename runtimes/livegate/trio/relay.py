@@ -134,9 +134,8 @@ class Relay:
                     loops.start_soon(self._read_upstream, link, upstream)
                     await self._write_upstream(link, upstream)
                     loops.cancel_scope.cancel()
-            except* (
-                DialError
-            ) as failed:  # alone, or of a loop: some links are dialled by their setup
+            except* DialError as failed:
+                # Alone, or out of a loop: some links are dialled by their setup.
                 self._pump.feed(inputs.DialFailed(link, faults.of_dial(failed)))
         self._pump.feed(inputs.UpstreamGone(link))  # no news, unless all else has failed
         del self._link_scopes[link], self._pump.links[link]

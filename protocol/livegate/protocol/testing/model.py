@@ -213,7 +213,7 @@ class Model:
         self._begin("babble")
 
     def gemini_closes(self, kind: str) -> None:
-        """Gemini ends the link; `kind` is a row of `strategies.CLOSES`."""
+        """Gemini ends the link; `kind` is that of a `strategies.LinkEnd`."""
         self._begin(f"close {kind} {self.link.state}")
         was_ready = self.link.state == "ready"
         if kind == "key":
