@@ -26,6 +26,7 @@ pytestmark = pytest.mark.long
 
 RUNTIMES: Final = running.RUNTIMES
 NOWHERE: Final = "ws://127.0.0.1:9/"
+PONG_8: Final = 'client< {"type":"pong","data":8}'
 HELLO: Final = """
 client opens
 client> {"type":"ping","data":7}
@@ -230,7 +231,7 @@ def test_command(site: str, tmp_path: Path) -> None:
 
 
 def test_command_finds(site: str, tmp_path: Path) -> None:
-    """`livegate fuzz` prints a finding as a transcript, keeps it, and plays it again."""
+    """`livegate fuzz` prints a finding as a transcript, keeps it, and plays what it is given."""
     file = tmp_path / "found.txt"
     with faulty(site, FAULTS["pongs are doubled"]) as url:
         asked = ("--minutes", "0.2", "--no-shrink", "--save", str(file))
@@ -238,9 +239,12 @@ def test_command_finds(site: str, tmp_path: Path) -> None:
         assert done.returncode == 1
         assert "found: " in done.stdout
         assert "client opens\n" in done.stdout
-        again = terminal.run(*LIVEGATE, "fuzz", url, "--play", str(file))
-        assert again.returncode in (0, 1)
-    assert file.read_text().startswith("# ")
+        assert parse("found", file.read_text()).title in done.stdout
+        file.write_text(f'{HELLO}client> {{"type":"ping","data":8}}\n{PONG_8}')
+        played = terminal.run(*LIVEGATE, "fuzz", url, "--play", str(file))
+        assert played.returncode == 1
+        assert f"line 6: {PONG_8}" in played.stdout
+        assert 'got client< {"type": "pong", "data": 7}' in played.stdout
 
 
 @pytest.mark.parametrize(
