@@ -1,6 +1,7 @@
 """Every check of the project, each a session: `nox -l` lists them, `.ci/run` runs them."""
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,7 +12,14 @@ nox.options.sessions = ["lint", "types", "tests"]
 nox.options.reuse_existing_virtualenvs = True
 
 OTHER_PYTHONS = ["3.11", "3.12", "3.13"]
+NEWEST = next((one for one in reversed(OTHER_PYTHONS) if shutil.which(f"python{one}")), None)
 PROJECT = nox.project.load_toml("pyproject.toml")
+SUITE = ("-n", "auto", "--dist", "worksteal")
+"""Use all cores: a worker begins with neighbours, and then takes what another has not begun."""
+EVERYWHERE = "not browser and not long and not abuse"
+"""What each Python has to pass."""
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""What tests start again and again is compiled once, even where the environment forbids that."""
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -29,16 +37,16 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the test suite on the Python at hand."""
+    """Run the test suite, but for `abuse`, on the Python at hand."""
     install(session, "test", "browser")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *SUITE, "--ignore", "tests/abuse", *session.posargs, env=COMPILED)
 
 
 @nox.session(python=OTHER_PYTHONS)
 def pythons(session: nox.Session) -> None:
     """Run the test suite, but for what needs a browser or long, on each Python that is there."""
     install(session, "test")
-    session.run("pytest", "-m", "not browser and not long", *session.posargs)
+    session.run("pytest", *SUITE, "-m", EVERYWHERE, *session.posargs, env=COMPILED)
 
 
 @nox.session
@@ -57,17 +65,23 @@ def types(session: nox.Session) -> None:
     session.run("pyright", "--pythonpath", str(Path(session.bin) / "python"))
 
 
-@nox.session
+@nox.session(python=NEWEST)
 def coverage(session: nox.Session) -> None:
-    """Measure branch coverage: the core's from its own tests alone, then all of it."""
+    """Measure branch coverage of what `pythons` runs, so that the newest Python runs most of it.
+
+    First the core's, from its own tests alone and without a random example, so that chance
+    covers nothing of it; then all of it.
+    """
     install(session, "test")
+    measured = ("coverage", "run", "-m", "pytest", "-q", *SUITE, "-m", EVERYWHERE)
+    by_table = COMPILED | {"LIVEGATE_HYPOTHESIS_PROFILE": "tables"}
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-q", "tests/protocol")
+    session.run(*measured, "tests/protocol", env=by_table)
     session.run("coverage", "combine", "--quiet")
-    # What plays at random for others' tests covers another line each time: the zoo judges it.
+    # What plays at random for others' tests is judged by the zoo.
     core = ["--include", "protocol/*", "--omit", "protocol/livegate/protocol/testing/*"]
     session.run("coverage", "report", *core, "--fail-under", "100")
-    session.run("coverage", "run", "-m", "pytest", "-q", "-m", "not long", "tests/runtimes")
+    session.run(*measured, "tests/runtimes", env=COMPILED)
     session.run("coverage", "combine", "--quiet", "--append")
     session.run("coverage", "report", "--fail-under", "95")
 
@@ -89,9 +103,18 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Change the core's code piece by piece, about 40 minutes: `nox -s mutation -- session turns`."""
+    """Change the core's code piece by piece, for an hour: `nox -s mutation -- session turns`."""
     install(session, "mutation")
     session.run("python", "tests/support/mutate_code.py", *session.posargs)
+
+
+@nox.session
+def abuse(session: nox.Session) -> None:
+    """Attack a gateway's process for minutes; for 15 of them with `nox -s abuse -- --full`."""
+    install(session, "test")
+    rest = [one for one in session.posargs if one != "--full"]
+    env = {"LIVEGATE_ABUSE": "full" if "--full" in session.posargs else "quick"}
+    session.run("pytest", "-v", "tests/abuse", *rest, env=env)
 
 
 @nox.session
@@ -102,15 +125,31 @@ def zoo(session: nox.Session) -> None:
 
 
 @nox.session
+def patience(session: nox.Session) -> None:
+    """Let the original's client wait for its user: `nox -s patience -- --minutes 3`."""
+    install(session, "test")
+    session.run("python", "tests/support/patience.py", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure what recordings cost: `nox -s benchmarks -- --seconds 120`; nothing is judged."""
+    install(session, "test")
+    env = {"PYTHONPATH": "tests/support"}
+    session.run("python", "benchmarks/audio.py", *session.posargs, env=env)
+
+
+@nox.session
 def lowest(session: nox.Session) -> None:
-    """Run the test suite on the oldest versions that the project says it works with."""
+    """Run the suite, but for browser and abuse, on the oldest versions that are said to work."""
     session.install("--quiet", "uv>=0.5")
     tools = [*nox.project.dependency_groups(PROJECT, "test")]
     session.run(
         "uv", "pip", "install", "--quiet", "--resolution", "lowest-direct",
         "--python", str(Path(session.bin) / "python"), "-e", ".[all]", *tools,
     )  # fmt: skip
-    session.run("pytest", "-m", "not browser", *session.posargs)
+    chosen = ("-m", "not browser and not abuse")
+    session.run("pytest", *SUITE, *chosen, *session.posargs, env=COMPILED)
 
 
 @nox.session

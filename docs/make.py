@@ -4,8 +4,6 @@ In each page of this folder, what stands between `<!-- made by docs/make.py: NAM
 `<!-- end -->` comes from the code's own tables and from the literal under each of their names.
 """
 
-# ruff: noqa: INP001 - a script, no package
-
 import argparse
 import ast
 import enum
@@ -22,15 +20,14 @@ from typing import Final, TypeVar
 
 import attrs
 
-from livegate.protocol import frames, inputs, journal, replies, verdicts
+from example_journal import journal_example
+from livegate.protocol import frames, replies, verdicts
 from livegate.protocol.commands import LEVELS, Event
+from livegate.protocol.emulator import SCENARIOS, Faults, Options
 from livegate.protocol.errors import CLOSES, FATAL, RETRYABLE, ErrorCode
 from livegate.protocol.inputs import Fault
-from livegate.protocol.journal import Entry, Header
-from livegate.protocol.limits import KIB, MIB, Limits
+from livegate.protocol.limits import KIB, MIB, BreakerLimits, Limits, WireLimits
 from livegate.protocol.options import SessionOptions
-from livegate.protocol.redaction import Redaction
-from livegate.protocol.session import Session
 from livegate.protocol.settings import GENERATION_KEYS, KEYS, Setting
 from livegate.protocol.states import (
     CLOCKED,
@@ -42,6 +39,8 @@ from livegate.protocol.states import (
     TurnTrigger,
 )
 from livegate.protocol.timers import Timer
+from livegate.protocol.verdicts import Stage
+from livegate.shell.metrics import ROWS, Row
 
 FOLDER: Final = Path(__file__).parent
 _PLACE: Final = re.compile(
@@ -155,6 +154,50 @@ def limits() -> str:
     return _table(("limit", "default", "what it bounds, and why so"), rows)
 
 
+_OF_LINKS: Final = (
+    "setup_s",
+    "link_age_s",
+    "gemini_session_s",
+    "go_away_margin_s",
+    "handover_s",
+    "handle_s",
+    "retry_s",
+    "retry_max_s",
+    "retrying_s",
+    "notice_s",
+    "resume_tries",
+    "seed_bytes",
+    "tail_s",
+    "answer_s",
+    "call_s",
+)
+
+
+def link_limits() -> str:
+    """Return the limits of links to Gemini, and of Gemini's patience and ours."""
+    said = _said(Limits)
+    values: dict[str, float] = attrs.asdict(Limits())
+    rows = [(f"`{name}`", _amount(name, values[name]), said[name]) for name in _OF_LINKS]
+    return _table(("limit", "default", "meaning"), rows)
+
+
+def wire_limits() -> str:
+    """Return what bounds a connection of livegate's own listener."""
+    return _limits_of(WireLimits())
+
+
+def breaker_limits() -> str:
+    """Return when Gemini is left alone, and for how long."""
+    return _limits_of(BreakerLimits())
+
+
+def _limits_of(one: WireLimits | BreakerLimits) -> str:
+    said = _said(type(one))
+    values: dict[str, float] = attrs.asdict(one)
+    rows = [(f"`{name}`", _amount(name, value), said[name]) for name, value in values.items()]
+    return _table(("limit", "value", "meaning"), rows)
+
+
 def _amount(name: str, value: float) -> str:
     if name.endswith("_s"):
         return f"{value:g} s"
@@ -257,32 +300,55 @@ def _in_order(some: Iterable[Phase]) -> list[Phase]:
 
 def closes_of_gemini() -> str:
     """Return every verdict: what Gemini's close is taken for, and what the client hears."""
+    stages: dict[verdicts.Row, list[Stage]] = {}
+    for stage, table in verdicts.TABLES.items():
+        for row in table:
+            stages.setdefault(row, []).append(stage)
+    last = {row: at for table in verdicts.TABLES.values() for at, row in enumerate(table)}
     rows: list[tuple[str, ...]] = []
     for (when, codes, verdict), group in itertools.groupby(
-        dict.fromkeys((*verdicts.RESUMING, *verdicts.LIVE)),
-        lambda row: (_when(row), row.codes, row.verdict),
+        sorted(stages, key=lambda row: (not row.reason, not row.codes, last[row])),
+        lambda row: (_when(stages[row]), row.codes, row.verdict),
     ):
         reasons = [f"“{row.reason}”" for row in group if row.reason]
         targets = {row[verdict.trigger] for row in TRANSITIONS.values() if verdict.trigger in row}
-        heard = f"`{verdict.code}`: {verdict.happened} (...); {verdict.cure}"
         rows.append(
             (
                 when,
                 ", ".join(map(str, sorted(codes))) or "any",
                 " or ".join(reasons) or "any",
                 f"`{verdict.trigger.name}`, to {_names(_in_order(targets))}",
-                heard if verdict.trigger is not Trigger.HANDLE_REFUSED else "no error",
+                _heard(verdict),
             )
         )
     return _table(("when", "code", "its reason has", "taken for", "the client hears"), rows)
 
 
-def _when(row: verdicts.Row) -> str:
-    """Return when a close of Gemini's is looked up in a table that has this row."""
-    if row not in verdicts.LIVE:
-        before = "before `setupComplete`"
-        return before if row in verdicts.SETTING_UP else f"{before}, resuming"
-    return "at any time" if row in verdicts.SETTING_UP else "after `setupComplete`"
+def _when(stages: Sequence[Stage]) -> str:
+    """Return which links a row of the verdicts is about."""
+    if len(stages) == len(Stage):
+        return "at any time"
+    if Stage.LIVE in stages:
+        return Stage.LIVE.value
+    if len(stages) == len(Stage) - 1:
+        return "before setupComplete"
+    common = "before setupComplete, "
+    return common + " or ".join(stage.value.removeprefix(common) for stage in stages)
+
+
+def _heard(verdict: verdicts.Verdict) -> str:
+    """Return what a client hears of a close, where the session cannot help itself."""
+    said = f"`{verdict.code}`: {verdict.sentence(0, '').replace('(0)', '(...)')}"
+    match verdict.trigger:
+        case Trigger.LINK_FAILED:
+            notice_s, retrying_s = Limits().notice_s, Limits().retrying_s
+            return f"after {notice_s:g} s a notice; after {retrying_s:g} s {said}"
+        case Trigger.LINK_LOST:
+            return f"if an answer was owed, {said}; the running answer is lost: ask again"
+        case Trigger.HANDLE_REFUSED:
+            return "`context_lost`, once Gemini has started anew"
+        case _:
+            return said
 
 
 def faults() -> str:
@@ -291,49 +357,45 @@ def faults() -> str:
     return _table(("fault", "the client hears"), rows)
 
 
-# Journals
+# Metrics
 
 
-_HEARD: Final = (
-    b'{"sessionResumptionUpdate":{"newHandle":"CihoYW5kbGU4","resumable":true}}',
-    b'{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"mimeType":"audio/pcm;rate=24000",'
-    b'"data":"%b"}}]},"outputTranscription":{"text":"Hello!"}}}' % (b"VGhl" * 300),
-    b'{"serverContent":{"turnComplete":true}}',
-)
+def metrics() -> str:
+    """Return every metric: what it counts, and which labels it has."""
+    rows = [(f"`livegate_{row.name}`", row.kind.value, row.meaning, _labels(row)) for row in ROWS]
+    return _table(("metric", "type", "what it counts", "labels"), rows)
 
 
-def journal_example() -> str:
-    """Return the journal of a short session."""
-    asked = b'{"type":"text","text":"Hello Gemini!"}'
-    told: tuple[tuple[float, inputs.Input | None], ...] = (
-        (5000.0, None),
-        (5000.0, inputs.ClientOpened(1, "127.0.0.1")),
-        (5000.125, inputs.ClientFrame(1, asked, is_text=True)),
-        (5000.25, inputs.UpstreamOpened(1)),
-        (5000.5, inputs.UpstreamFrame(1, b'{"setupComplete":{}}')),
-        *((5001.0 + at / 4, inputs.UpstreamFrame(1, one)) for at, one in enumerate(_HEARD)),
-        (5002.0, inputs.ClientGone(1, 1000)),
-    )
-    options, redaction = SessionOptions(session_id="9f3c01ab"), Redaction(salt=b"an example")
-    session = Session(options, seed=4711)
-    lines = [
-        journal.encode(
-            Header(
-                version="0.1.0",
-                session=options.session_id,
-                seed=4711,
-                options=options,
-                media=False,
-                runtime="asyncio",
-                began="2026-01-31T12:00:00.000+00:00",
-            )
-        )
-    ]
-    for now, event in told:
-        given = session.start(now) if event is None else session.handle(event, now)
-        redacted = tuple(map(redaction.command, given))
-        lines.append(journal.encode(Entry(now, event and redaction.input(event), redacted)))
-    return f"```json\n{b''.join(lines).decode()}```\n"
+def _labels(row: Row) -> str:
+    values = f": {', '.join(f'`{value}`' for value in row.values)}" if row.values else ""
+    return ", ".join(f"`{label}`" for label in row.labels) + values
+
+
+# The emulator
+
+
+def scenarios() -> str:
+    """Return every scenario, and what it does."""
+    return _table(("scenario", ""), [(f"`/{name}`", what) for name, what in SCENARIOS.items()])
+
+
+def emulator_options() -> str:
+    """Return every option of the emulator, and what it means."""
+    said = _said(Options)
+    fields = [(one.name, one.default) for one in attrs.fields(Options)]
+    rows = [(f"`{name}`", f"`{default!r}`", said[name]) for name, default in fields]
+    return _table(("option", "default", "meaning"), rows)
+
+
+def emulator_faults() -> str:
+    """Return what may be told to the emulator's faults at any time."""
+    told = (Faults.doom, Faults.linger, Faults.miss_texts, Faults.delay_pongs)
+    rows: list[tuple[str, str]] = []
+    for one in told:
+        names = ", ".join([*inspect.signature(one).parameters][1:])
+        said = " ".join((inspect.getdoc(one) or "").split())
+        rows.append((f"`{one.__name__}({names})`", said.removesuffix(".")))
+    return _table(("call", ""), rows)
 
 
 MADE: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
@@ -346,6 +408,9 @@ MADE: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
             closes,
             config,
             limits,
+            link_limits,
+            wire_limits,
+            breaker_limits,
             log_events,
             phases,
             phase_diagram,
@@ -356,7 +421,11 @@ MADE: Final[Mapping[str, Callable[[], str]]] = MappingProxyType(
             timers,
             closes_of_gemini,
             faults,
+            metrics,
             journal_example,
+            scenarios,
+            emulator_options,
+            emulator_faults,
         )
     }
 )

@@ -21,5 +21,10 @@ class MyMachine(GatewayMachine):
 TestMine = MyMachine.TestCase  # for pytest
 
 if __name__ == "__main__":
-    run_state_machine_as_test(MyMachine, settings=hypothesis.settings(max_examples=50))
+    patient = hypothesis.settings(
+        max_examples=50,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],  # a server may take its time
+    )
+    run_state_machine_as_test(MyMachine, settings=patient)
     print("nothing found")

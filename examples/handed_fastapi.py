@@ -14,6 +14,7 @@ from hypercorn.config import Config
 
 from livegate.asyncio import AsgiSocket, Gateway
 from livegate.emulator import Emulator
+from livegate.protocol.tokens import selected
 from livegate.shell.settings import settings
 
 with Emulator() as gemini:
@@ -26,7 +27,7 @@ with Emulator() as gemini:
     async def room(websocket: WebSocket, name: str) -> None:
         """Accept a client into one of our rooms, and leave the rest to the gateway."""
         if name == "kitchen":
-            await websocket.accept()
+            await websocket.accept(subprotocol=selected(websocket.scope["subprotocols"]))
             await gateway.serve(AsgiSocket(websocket.scope, websocket.receive, websocket.send))
 
     async def until() -> None:

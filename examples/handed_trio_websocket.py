@@ -12,6 +12,7 @@ import trio
 from trio_websocket import WebSocketRequest, serve_websocket
 
 from livegate.emulator import Emulator
+from livegate.protocol.tokens import selected
 from livegate.shell.settings import Settings, settings
 from livegate.trio import Gateway
 
@@ -23,7 +24,8 @@ async def main(there: Settings) -> None:
     gateway, port = Gateway(there.target, there.session), int(os.environ.get("PORT", "8000"))
 
     async def take(request: WebSocketRequest) -> None:
-        await gateway.serve(await request.accept())
+        subprotocol = selected(request.proposed_subprotocols)
+        await gateway.serve(await request.accept(subprotocol=subprotocol))
 
     listen = partial(serve_websocket, take, "127.0.0.1", port, None, max_message_size=MAX_MESSAGE)
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -13,6 +13,7 @@ from websockets.asyncio.server import serve
 
 from livegate.asyncio import Gateway
 from livegate.emulator import Emulator
+from livegate.protocol.tokens import selected
 from livegate.shell.settings import Settings, settings
 
 MAX_MESSAGE = 32 * 1024 * 1024  # above livegate's own 16 MiB, of which the client is told
@@ -25,8 +26,9 @@ async def main(there: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     port = int(os.environ.get("PORT", "8000"))
     async with serve(
-        gateway.serve, "127.0.0.1", port, max_size=MAX_MESSAGE, compression=None
-    ) as server:
+        gateway.serve, "127.0.0.1", port, max_size=MAX_MESSAGE, compression=None,
+        select_subprotocol=lambda _, offered: selected(offered),
+    ) as server:  # fmt: skip
         print(f"ws://localhost:{server.sockets[0].getsockname()[1]}/", flush=True)
         async with gateway:
             await asked.wait()

@@ -21,6 +21,7 @@ from websockets.sync.server import serve
 from livegate.emulator import Emulator
 from livegate.protocol import Session, SessionOptions, commands, inputs
 from livegate.protocol.inputs import Side
+from livegate.shell.decoding import new_decoder
 
 GEMINI = "wss://generativelanguage.googleapis.com"
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -34,6 +35,7 @@ class Shell:
     def __init__(self, client: Connection, url: str, key: str) -> None:
         self.session, self.changed = Session(SessionOptions(), seed=randbits(64)), Condition()
         self.url, self.key, self.is_over = url, key, False
+        self.decoder = new_decoder()
         self.sockets: dict[Leg, Connection] = {CLIENT: client}
         self.outboxes = defaultdict[Leg, deque[commands.Command]](deque)
 
@@ -73,9 +75,20 @@ class Shell:
                         self.work.append(self.threads.submit(self.dial, link))
                     case commands.SendUpstream(link=link) | commands.CloseUpstream(link=link):
                         self.outboxes[Side.UPSTREAM, link].append(command)
+                    case commands.Decode():
+                        step = self.threads.submit(self.decode, command)
+                        step.add_done_callback(lambda one: one.result())  # a bug is loud
+                    case commands.StopDecoding(job=job):
+                        self.decoder.stop(job)
+                    case commands.Seal() | commands.Resume():
+                        pass  # for clients of livegate.v1, which this shell lets nobody be
                     case commands.Log(event=name, fields=fields):
                         print(name, dict(fields))
             self.changed.notify_all()
+
+    def decode(self, command: commands.Decode) -> None:
+        """Do one step of a recording; what it asks for next comes after that."""
+        self.feed(self.decoder.step(command))
 
     def drop_sound(self, turn: int) -> None:
         """Take the sound of this turn, and of those before, out of the client's outbox."""
@@ -146,7 +159,7 @@ class Shell:
 
 
 if __name__ == "__main__":
-    with Emulator() as played:
+    with Emulator() as played, ThreadPoolExecutor(1) as threads:
         is_played = "--emulator" in sys.argv
         url, key = (played.url, "any") if is_played else (GEMINI, os.environ["GEMINI_API_KEY"])
         port = int(os.environ.get("PORT", "8000"))
@@ -154,6 +167,7 @@ if __name__ == "__main__":
             lambda client: Shell(client, url, key).run(), "localhost", port,
             compression=None, max_size=2**25, max_queue=1, close_timeout=1,
         ) as server:  # fmt: skip
-            print(f"ws://localhost:{server.socket.getsockname()[1]}", flush=True)
+            listening = threads.submit(server.serve_forever)  # Ctrl+C waits for its end
             with suppress(KeyboardInterrupt):
-                server.serve_forever()
+                print(f"ws://localhost:{server.socket.getsockname()[1]}", flush=True)
+                listening.result()

@@ -7,7 +7,6 @@ import json
 import math
 import re
 import struct
-import time
 import wave
 from array import array
 from pathlib import Path
@@ -253,7 +252,8 @@ def _assert_speech(frames: Frames) -> None:
         spoken = array("h", recording.readframes(recording.getnframes()))
     alike = likeness(spoken, pcm(frames.sent))
     assert len(alike) > 5
-    assert alike[2] > 0.99, alike  # but for two gaps of the machine's own
+    # The rest may have gaps of the machine's own; that the page leaves none is for test_capture.
+    assert alike[len(alike) // 2] > 0.99, alike
 
 
 def test_markup_in_an_answer_is_shown_and_does_not_run(page: Page, gateway: Gateway) -> None:
@@ -283,17 +283,28 @@ def test_markup_in_any_frame_does_not_run(page: Page, server: Server) -> None:
     assert page.evaluate("window.__x") is None
 
 
-def test_sound_in_uneven_pieces_is_played_without_holes(page: Page, server: Server) -> None:
-    """Chunks that come unevenly, but in time, are played as one unbroken sound."""
+def test_sound_in_pieces_is_played_without_holes(page: Page, server: Server) -> None:
+    """Pieces are played as one unbroken sound, to the sample."""
     chunks = tone(2)
-    started = time.monotonic()
-    for number, chunk in enumerate(chunks):
-        due = 0.032 * number + (0.05 if number % 4 == 3 else 0)
-        page.wait_for_timeout(max(0.0, 1000 * (started + due - time.monotonic())))
+    for chunk in chunks:
         server.send_sound(chunk)
     server.send(type="turn_complete", turn=1, reason="complete")
-    played = heard(page)
-    assert played == list(array("h", b"".join(chunks)))
+    assert heard(page) == list(array("h", b"".join(chunks)))
+
+
+def test_uneven_pieces_are_played_in_time(page: Page, server: Server) -> None:
+    """Each piece begins where the one before it ends, though some come late; by a clock of the test's."""
+    page.evaluate(
+        """({ loudspeaker: { context } }) => {
+            Object.defineProperty(context, "currentTime", { get: () => window.now });
+        }""",
+        page.evaluate_handle("window.livegate"),
+    )
+    begin = 1.0 + 0.12
+    for number, chunk in enumerate(tone(2)):
+        page.evaluate("at => { window.now = at; }", 1 + 0.032 * number + 0.05 * (number % 4 == 3))
+        server.send_sound(chunk)
+        wait_until(page, f"Math.abs(it.loudspeaker.end - {begin + 0.04 * (number + 1)}) < 0.0001")
 
 
 def test_a_short_answer_is_played(page: Page, server: Server) -> None:
@@ -344,6 +355,7 @@ def test_settings_are_sent_as_config(page: Page) -> None:
         "voice": "Kore",
         "system_instruction": "Answer briefly.",
         "events": ["turn_complete", "interrupted", "input_transcript"],
+        "audio": {"format": "pcm16"},
     }
 
 

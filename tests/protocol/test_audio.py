@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from livegate.protocol import audio
 from livegate.protocol.errors import RemoteProtocolError
+from livegate.protocol.media.kinds import Kind
 
 
 @given(st.binary(min_size=1, max_size=100))
@@ -17,6 +18,7 @@ def test_base64_accepts(data: bytes) -> None:
     assert base64.b64decode(text, validate=True) == data
     audio.check_base64("audio.data", text.encode())
     assert audio.decoded_size(text) == len(data)
+    assert isinstance(audio.decoded_size(text), int)
 
 
 @given(st.binary(min_size=1, max_size=12) | st.text("AZaz09+/=-_ \n", min_size=1).map(str.encode))
@@ -35,26 +37,6 @@ def test_base64_refuses(text: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "expected"),
-    [
-        (b"\x1aE\xdf\xa3\x9fB\x86\x81\x01", "WebM"),
-        (b"RIFF\x24\x00\x00\x00WAVE", "WAV"),
-        (b"OggS\x00\x02\x00\x00", "Ogg"),
-        (b"fLaC\x00\x00\x00\x22", "FLAC"),
-        (b"ID3\x04\x00\x00\x00\x00", "MP3"),
-        (b"\x00\x00\x00\x1cftypisom\x00\x00", "MP4"),
-        (b"\x00\x00\x00\x1cmoov", None),
-        (b"\x00\x00\x00\x00", None),
-        (bytes(40), None),
-        (b"\x01\x00\x02\x00", None),
-    ],
-)
-def test_container_of(head: bytes, expected: str | None) -> None:
-    """A container is known by its first bytes; samples are not taken for one."""
-    assert audio.container_of(audio.encode(head)) == expected
-
-
-@pytest.mark.parametrize(
     ("mime_type", "said", "sample_rate", "expected"),
     [
         (None, None, None, 16000),
@@ -63,33 +45,80 @@ def test_container_of(head: bytes, expected: str | None) -> None:
         ("AUDIO/L16; rate=8000;channels=1", None, None, 8000),
         ("audio/pcm;rate=24000", "pcm16", 48000, 48000),
         (None, "linear16", 192000, 192000),
+        (None, None, 8000, 8000),
         *((None, said, None, 16000) for said in ("pcm", "PCM16", "pcm_s16le", "s16le", "l16")),
     ],
 )
-def test_declared_rate(
+def test_declared_pcm(
     mime_type: str | None, said: str | None, sample_rate: int | None, expected: int
 ) -> None:
     """The most explicit declaration of a rate counts."""
-    assert audio.declared_rate(mime_type, said, sample_rate) == expected
+    declared = audio.declared(mime_type, said, sample_rate)
+    assert declared.pcm_rate == expected
+    assert declared.is_pcm is ((mime_type, said, sample_rate) != (None, None, None))
+    assert declared.kind is None
 
 
 @pytest.mark.parametrize(
-    ("mime_type", "said", "sample_rate"),
+    ("mime_type", "said", "sample_rate", "why"),
     [
-        ("audio/ogg", None, None),
-        (None, "opus", None),
-        ("audio/pcm;rate=7999", None, None),
-        (None, None, 192001),
-        (None, None, 0),
-        (None, None, -16000),
+        (
+            *("audio/ogg", None, None),
+            "begins like WebM, WAV, Ogg, MP4, MP3, FLAC; this is said to be 'ogg'",
+        ),
+        (None, "opus", None, "this is said to be 'opus'"),
+        ("audio/pcm", "pcm_f32le", 16000, "this is said to be 'pcm_f32le'"),
+        ("audio/pcm;rate=7999", None, None, "must be 8000 to 192000 Hz, got 7999"),
+        (None, None, 192001, "must be 8000 to 192000 Hz, got 192001"),
+        (None, None, 0, "got 0"),
+        (None, None, -16000, "got -16000"),
     ],
 )
-def test_declared_rate_refuses(
-    mime_type: str | None, said: str | None, sample_rate: int | None
+def test_declared_refuses(
+    mime_type: str | None, said: str | None, sample_rate: int | None, why: str
 ) -> None:
-    """What is no PCM, or no rate of sound, is refused."""
-    with pytest.raises(RemoteProtocolError):
-        audio.declared_rate(mime_type, said, sample_rate)
+    """What is no PCM, or no rate of sound, is refused as such."""
+    declared = audio.declared(mime_type, said, sample_rate)
+    with pytest.raises(RemoteProtocolError, match=why):
+        _ = declared.pcm_rate
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "said", "kind"),
+    [
+        ("audio/webm;codecs=opus", None, Kind.WEBM),
+        ("video/webm;codecs=vp8,opus", None, Kind.WEBM),
+        ("audio/x-m4a", None, Kind.MP4),
+        ("application/octet-stream", "flac", Kind.FLAC),
+        (None, "MP3", Kind.MP3),
+        ("audio/x-unheard-of", None, None),
+    ],
+)
+def test_declared_recording(mime_type: str | None, said: str | None, kind: Kind | None) -> None:
+    """The kinds of recording are known by the names that browsers and people have for them."""
+    declared = audio.declared(mime_type, said, 48000)
+    assert (declared.is_pcm, declared.kind) == (False, kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("AAEC", b"\0\1\2"),
+        ("AAE=", b"\0\1"),
+        ("AA==", b"\0"),
+        ("", b""),
+        ("AAE", b""),
+        ("A", b""),
+        ("AA@A", b""),
+        ("AA=A", b""),
+        ("AAEC\n", b""),
+        ("AA-_", b""),
+        ("AA\u00e9A", b""),
+    ],
+)
+def test_decode(text: str, expected: bytes) -> None:
+    """What is no base64 becomes no sound, rather than noise."""
+    assert audio.decode(text) == expected
 
 
 def test_silence() -> None:
@@ -99,7 +128,12 @@ def test_silence() -> None:
 
 @pytest.mark.parametrize(
     ("mime_type", "expected"),
-    [("audio/pcm;rate=16000", 16000), ("audio/pcm", 24000), ("audio/pcm;rate=x", 24000)],
+    [
+        ("audio/pcm;rate=16000", 16000),
+        ("audio/pcm", 24000),
+        ("audio/pcm;rate=x", 24000),
+        ("audio/pcm;rate=0", 24000),
+    ],
 )
 def test_output_rate(mime_type: str, expected: int) -> None:
     """Gemini's sound has the rate that it declares, or the documented one."""

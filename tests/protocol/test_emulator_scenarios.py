@@ -186,8 +186,10 @@ TURN: Final = f"{SPOKEN} generationComplete turnComplete"
 SHAPES: Final = {
     "echo": TURN,
     "recall": TURN,
+    "history": TURN,
     "long": TURN,
     "tool": "toolCall",
+    "tool-lost": "toolCall",
     "cancel": "toolCall toolCallCancellation generationComplete turnComplete",
     "html": TURN,
     "thoughts": TURN,
@@ -198,9 +200,19 @@ SHAPES: Final = {
     "empty": "turnComplete+turnCompleteReason",
     "interrupted": f"{SPOKEN} interrupted turnComplete",
     "goaway": f"goAway {TURN}",
+    "goaway-midway": f"{SPOKEN} goAway modelTurn generationComplete turnComplete",
+    "goaway-silent": "goAway",
+    "expire": TURN,
+    "forget": TURN,
+    "linger": TURN,
     "close": "",
     "drop": "",
+    "drop-next": TURN,
+    "drop-setup": TURN,
     "quota": "",
+    "quota-next": TURN,
+    "pongs": TURN,
+    "unheard": TURN,
     "unknown-key": f"aKeyFromTomorrow {TURN}",
     "unknown-enum": f"{SPOKEN} generationComplete turnComplete+turnCompleteReason",
     "big": TURN,
@@ -216,6 +228,7 @@ ENDS: Final = {
         "You exceeded your current quota, please check your plan and billing details. "
         "For more information on this error, head to th",
     ),
+    "expire": EXPIRED,
 }
 
 
@@ -237,7 +250,7 @@ def test_scenario(name: str, pace: float) -> None:
     for player in (by_name, always):
         player.wait(40.0)
         expected = ENDS.get(name)
-        if name == "goaway" and pace == 0:
+        if name.startswith("goaway") and pace == 0:
             expected = EXPIRED
         assert player.end == expected
         shape = player.shape().removeprefix("setupComplete").strip()
@@ -281,16 +294,28 @@ def test_go_away() -> None:
     assert player.end == EXPIRED
 
 
-@pytest.mark.parametrize(("life", "lead", "text"), [(600.0, 50.0, "50s"), (1.0, 0.5, "0.5s")])
-def test_life(life: float, lead: float, text: str) -> None:
-    """Every link ends after its life, announced 50 s before, or at half of a short life."""
-    player = Player(Service(Options(link_life_s=life)))
+@pytest.mark.parametrize(
+    ("options", "life", "lead", "text"),
+    [
+        (Options(), 600.0, 50.0, "50s"),
+        (Options(go_away_s=60.0), 600.0, 60.0, "60s"),
+        (Options(link_life_s=1.0), 1.0, 0.5, "0.5s"),
+        (Options(age_scale=0.01), 6.0, 0.5, "0.5s"),
+        (Options(age_scale=0.01, go_away_s=60.0), 6.0, 0.6, "0.6s"),
+    ],
+)
+def test_life(options: Options, life: float, lead: float, text: str) -> None:
+    """Every link ends after its life, announced 50 s before, or at half of a short life.
+
+    Both are as many times as long as the clock is scaled.
+    """
+    player = Player(Service(options))
     player.got.clear()
     player.wait(life - lead)
     assert player.messages == [{"goAway": {"timeLeft": text}}]
     player.wait(lead - 0.01)
     assert player.service.links_open == 1
-    player.wait(0.01)
+    player.wait(0.011)
     assert player.end == EXPIRED
     assert player.service.links_open == 0
 

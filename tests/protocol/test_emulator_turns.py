@@ -1,7 +1,7 @@
 """How the emulator takes turns: answers, interruptions and hearing, in virtual time."""
 
 import math
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import pytest
 
@@ -135,12 +135,25 @@ def test_unknown_scenario() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pace", "life"), [(-1.0, 1.0), (math.nan, 1.0), (1.0, 0.0), (1.0, math.nan)]
+    "options",
+    [
+        {"pace": -1.0},
+        {"pace": math.nan},
+        {"link_life_s": 0.0},
+        {"link_life_s": math.nan},
+        {"go_away_s": -1.0},
+        {"session_life_s": 0.0},
+        {"age_scale": 0.0},
+        {"lingering": -1},
+        {"unheard_every": -1},
+        {"pong_delay_s": math.nan},
+    ],
 )
-def test_bad_options(pace: float, life: float) -> None:
-    """A pace or a life that makes no sense is refused."""
-    with pytest.raises(ValueError, match="must be"):
-        Options(pace=pace, link_life_s=life)
+def test_bad_options(options: dict[str, Any]) -> None:
+    """A pace, a life, a delay or a count that makes no sense is refused."""
+    (name,) = options
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        Options(**options)
 
 
 def test_forgotten_event() -> None:

@@ -1,5 +1,7 @@
 """Back-pressure, as a table of what is given out and what leaves."""
 
+import math
+
 import pytest
 
 from livegate.protocol import Limits
@@ -46,15 +48,14 @@ def test_forget() -> None:
     assert (flow.in_flight(U), flow.reading) == (0, ALL)
 
 
-def test_totals() -> None:
-    """All that came is counted for the log."""
-    flow = Flow(Limits())
-    flow.came(C, 5)
-    flow.came(C, 6)
-    flow.came(U, 7)
-    assert flow.totals == {
-        "client_frames": 2,
-        "client_bytes": 11,
-        "upstream_frames": 1,
-        "upstream_bytes": 7,
-    }
+def test_read_since() -> None:
+    """A client is read since the last time at which one side was still behind."""
+    flow = Flow(Limits(high_water=100, low_water=50))
+    flow.clock(1.0)
+    assert flow.read_since == -math.inf
+    flow.add(Side.UPSTREAM, 101)
+    flow.clock(2.0)
+    flow.clock(3.0)
+    flow.sent(Side.UPSTREAM, 101)
+    flow.clock(4.0)
+    assert flow.read_since == 3.0

@@ -1,17 +1,22 @@
 """The client's JSON: every form of every frame, and every way to get it wrong."""
 
-import json
-import time
+import base64
 
 import pytest
 
-from livegate.protocol import Limits, frames
+from livegate.protocol import Limits, audio, frames
 from livegate.protocol.errors import ErrorCode, RemoteProtocolError
 from livegate.protocol.frames import Frame, FunctionResponse
 
 LIMITS = Limits()
-PCM = "AAEAAQ=="
-WEBM = "GkXfo59ChoEB"
+PCM = b"AAEAAQ=="
+
+
+def sound(*names: str, rate: int | None = None) -> frames.Audio:
+    """Return two samples, and what was said of them."""
+    return frames.Audio(PCM, is_base64=True, declared=audio.Declared(names, rate))
+
+
 B64_48K = '{"type":"audio","data":{"b64":"AAEAAQ==","sample_rate":48000,"mime_type":"audio/pcm;rate=8000"}}'
 
 
@@ -25,25 +30,35 @@ B64_48K = '{"type":"audio","data":{"b64":"AAEAAQ==","sample_rate":48000,"mime_ty
         ('{"type":"text","data":{"text":"hi","more":1}}', frames.Text("hi")),
         ('{"type":"text","data":"hi"}', frames.Text("hi")),
         ('{"type":"text","text":"\\u00e9\\n","mime_type":5}', frames.Text("é\n")),
-        ('{"type":"audio","data":"AAEAAQ=="}', frames.Audio(PCM)),
-        ('{"type":"audio","data":"AAEAAQ\\u003d="}', frames.Audio(PCM)),
-        ('{"type":"audio","data":"AAEAAQ==","mime_type":null}', frames.Audio(PCM)),
+        ('{"type":"audio","data":"AAEAAQ=="}', sound()),
+        ('{"type":"audio","data":"AAEAAQ\\u003d="}', sound()),
+        ('{"type":"audio","data":"AAEAAQ==","mime_type":null}', sound()),
         (
             '{"type":"audio","data":"AAEAAQ==","mime_type":"audio/pcm; rate=8000"}',
-            frames.Audio(PCM, 8000),
+            sound("pcm", rate=8000),
         ),
-        ('{"type":"audio","data":{"data":"AAEAAQ=="}}', frames.Audio(PCM)),
+        ('{"type":"audio","data":{"data":"AAEAAQ=="}}', sound()),
         (
             '{"type":"audio","data": {"base64":"AAEAAQ==","mimeType":"audio/L16;rate=44100"}}',
-            frames.Audio(PCM, 44100),
+            sound("l16", rate=44100),
         ),
-        (B64_48K, frames.Audio(PCM, 48000)),
-        ('{"type":"audio","data":{"b64":"AAEAAQ==","codec":"PCM_S16LE"}}', frames.Audio(PCM)),
+        (B64_48K, sound("pcm", rate=48000)),
+        ('{"type":"audio","data":{"b64":"AAEAAQ==","codec":"PCM_S16LE"}}', sound("pcm_s16le")),
+        ('{"type":"audio","data":{"b64":"AAEAAQ==","sample_rate":8000}}', sound(rate=8000)),
+        (
+            '{"type":"audio","data":{"b64":"AAEAAQ==","format":"webm"},"mime_type":"audio/ogg"}',
+            sound("ogg", "webm"),
+        ),
         (
             '{"type":"audio","data":"data:audio/webm;codecs=vp8,opus;base64,AAEAAQ=="}',
-            frames.Audio(PCM),
+            sound("webm"),
         ),
-        (f'{{"type":"audio","data":"{WEBM}"}}', frames.Audio(WEBM, container="WebM")),
+        ('{"type":"audio","data":"data:;base64,AAEAAQ=="}', sound()),
+        ('{"type":"audio","data":""}', frames.Audio(b"", is_base64=True)),
+        (
+            '{"type":"audio","data":"data:audio/webm;base64,"}',
+            frames.Audio(b"", is_base64=True, declared=audio.Declared(("webm",))),
+        ),
         ('{"type":"audio_end"}', frames.AudioEnd()),
         ('{"type":"activity_start"}', frames.ActivityStart()),
         ('{"type":"activity_end","extra":[]}', frames.ActivityEnd()),
@@ -125,9 +140,18 @@ ABYSS = "[" * 100_000 + "]" * 100_000
             ErrorCode.BAD_FRAME,
             "NUL character at position 1",
         ),
-        ('{"type":"audio"}', ErrorCode.AUDIO_FORMAT, "audio.data is empty"),
-        ('{"type":"audio","data":""}', ErrorCode.AUDIO_FORMAT, "audio.data is empty"),
-        ('{"type":"audio","data":{}}', ErrorCode.AUDIO_FORMAT, "audio.data is empty"),
+        ('{"type":"audio"}', ErrorCode.AUDIO_FORMAT, "audio.data is missing"),
+        ('{"type":"audio","data":{}}', ErrorCode.AUDIO_FORMAT, "audio.data is missing"),
+        (
+            '{"type":"audio","data":"AA!="}',
+            ErrorCode.AUDIO_FORMAT,
+            "audio.data is not base64: '!=' at position 2",
+        ),
+        (
+            '{"type":"image","data":"AA!="}',
+            ErrorCode.AUDIO_FORMAT,
+            "image.data is not base64: '!=' at position 2",
+        ),
         ('{"type":"audio","data":7}', ErrorCode.BAD_FRAME, "audio.data: Expected `str`"),
         ('{"type":"audio","data":{"data":7}}', ErrorCode.BAD_FRAME, "audio.data"),
         ('{"type":"audio","data":{"sample_rate":"fast"}}', ErrorCode.BAD_FRAME, "sample_rate"),
@@ -140,27 +164,6 @@ ABYSS = "[" * 100_000 + "]" * 100_000
             '{"type":"audio","data":"AAAAA"}',
             ErrorCode.AUDIO_FORMAT,
             "5 characters are not a multiple of 4",
-        ),
-        ('{"type":"audio","data":"AAAA"}', ErrorCode.AUDIO_FORMAT, "audio.data is 3 bytes long"),
-        (
-            '{"type":"audio","data":"AAEAAQ==","mime_type":"audio/webm"}',
-            ErrorCode.AUDIO_FORMAT,
-            "got 'webm'",
-        ),
-        (
-            '{"type":"audio","data":{"b64":"AAEAAQ==","codec":"opus"}}',
-            ErrorCode.AUDIO_FORMAT,
-            "got 'opus'",
-        ),
-        (
-            '{"type":"audio","data":{"b64":"AAEAAQ==","sample_rate":0}}',
-            ErrorCode.AUDIO_FORMAT,
-            "got 0",
-        ),
-        (
-            '{"type":"audio","data":{"b64":"AAEAAQ==","sample_rate":192001}}',
-            ErrorCode.AUDIO_FORMAT,
-            "192000",
         ),
         (
             '{"type":"image","data":"/9j/2Q==","mime_type":"image/tiff"}',
@@ -233,7 +236,7 @@ ABYSS = "[" * 100_000 + "]" * 100_000
             ErrorCode.TOO_LARGE,
             "deeper",
         ),
-        ('{"type":"resume","data":{}}', ErrorCode.NOT_SUPPORTED, "connect and start anew"),
+        ('{"type":"resume","data":{}}', ErrorCode.BAD_FRAME, "missing required field `session`"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else "",
 )
@@ -253,6 +256,12 @@ def test_decode_refuses_bytes(raw: bytes) -> None:
     assert caught.value.code in (ErrorCode.BAD_JSON, ErrorCode.BAD_FRAME)
 
 
+def test_media_type_of_no_language() -> None:
+    """What a `data:` URL calls its data need not be UTF-8: it is only looked at."""
+    frame = frames.decode(b'{"type":"audio","data":"data:\xff;base64,AAEAAQ=="}', LIMITS)
+    assert frame == sound("\ufffd")
+
+
 def test_decode_large() -> None:
     """A frame may hold 16 MiB if it is audio, and not a byte more."""
     room = LIMITS.frame_bytes - len('{"type":"audio","data":""}')
@@ -266,33 +275,21 @@ def test_decode_large() -> None:
         assert caught.value.code is ErrorCode.TOO_LARGE
 
 
-def test_decode_hostile_quickly() -> None:
-    """No hostile document of the largest control frame takes noticeable time."""
-    keys = {f"k{number}": 1 for number in range(5000)}
-    hostile = (
-        b'{"type":"ping","data":' + b"[" * 120_000 + b"]" * 120_000 + b"}",
-        b'{"type":"config",' + b'"a":' * 1 + b"[" + b"1," * 100_000 + b"1]}",
-        json.dumps({"type": "config", "data": keys}).encode(),
-    )
-    began = time.perf_counter()
-    for payload in hostile:
-        try:
-            frames.decode(payload, LIMITS)
-        except RemoteProtocolError:
-            continue
-    assert time.perf_counter() - began < 0.5
-
-
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
-        (bytes(4), frames.Audio("AAAAAA==")),
-        (b"RIFF\x00\x00\x00\x00WAVE!", frames.Audio("UklGRgAAAABXQVZFIQ==", container="WAV")),
+        (bytes(4), bytes(4)),
+        (b"RIFF\x00\x00\x00\x00WAVE!", b"RIFF\x00\x00\x00\x00WAVE"),
+        (b"", b""),
     ],
 )
-def test_decode_binary(payload: bytes, expected: frames.Audio) -> None:
-    """A binary frame is PCM at 16 kHz, or the beginning of a container."""
-    assert frames.decode_binary(payload, LIMITS) == expected
+def test_decode_binary(payload: bytes, expected: bytes) -> None:
+    """A binary frame is sound that nothing is said of; its first bytes are shown."""
+    frame = frames.decode_binary(payload, LIMITS)
+    assert frame == frames.Audio(payload, is_base64=False)
+    assert (frame.content, frame.head) == (payload, expected)
+    encoded = frames.Audio(base64.b64encode(payload), is_base64=True)
+    assert (encoded.content, encoded.head) == (payload, expected)
 
 
 @pytest.mark.parametrize(
@@ -318,17 +315,3 @@ def test_limit_binary() -> None:
     frames.decode_binary(bytes(4), Limits(frame_bytes=4))
     with pytest.raises(RemoteProtocolError, match="a frame may hold 3 bytes, got 4"):
         frames.decode_binary(bytes(4), Limits(frame_bytes=3))
-
-
-@pytest.mark.parametrize(
-    ("payload", "said"),
-    [
-        (b"", "^the binary frame is empty: send PCM$"),
-        (b"123", "^the binary frame is 3 bytes long"),
-    ],
-)
-def test_decode_binary_refuses(payload: bytes, said: str) -> None:
-    """A binary frame that is no whole samples is refused."""
-    with pytest.raises(RemoteProtocolError, match=said) as caught:
-        frames.decode_binary(payload, LIMITS)
-    assert caught.value.code is ErrorCode.AUDIO_FORMAT

@@ -296,3 +296,32 @@ def test_sample_sound_is_whole() -> None:
             if isinstance(message, gemini.Sound):
                 assert len(base64.b64decode(message.data, validate=True)) % 2 == 0
                 assert message.rate == 24000
+
+
+NONE: Final = {"prompt": 0, "response": 0, "thoughts": 0, "tool_use_prompt": 0}
+
+
+@pytest.mark.parametrize(
+    ("usage", "more"),
+    [
+        (None, {}),
+        (7, {}),
+        ([], {}),
+        ({}, {}),
+        ({"totalTokenCount": 9, "cachedContentTokenCount": 4}, {}),
+        ({"promptTokenCount": 147, "responseTokenCount": 36}, {"prompt": 147, "response": 36}),
+        ({"candidatesTokenCount": 5}, {"response": 5}),
+        (
+            {"thoughtsTokenCount": 2, "toolUsePromptTokenCount": 3},
+            {"thoughts": 2, "tool_use_prompt": 3},
+        ),
+        ({"promptTokenCount": 0, "responseTokenCount": 2**31 - 1}, {"response": 2**31 - 1}),
+        ({"promptTokenCount": -1, "responseTokenCount": 2**31}, {}),
+        ({"promptTokenCount": True, "responseTokenCount": 1.5}, {}),
+        ({"promptTokenCount": "7", "responseTokenCount": None}, {}),
+        ({"promptTokenCount": [7], "thoughtsTokenCount": 2}, {"thoughts": 2}),
+    ],
+)
+def test_tokens(usage: object, more: dict[str, int]) -> None:
+    """Each kind of token is counted once, by whichever name; what is no count is none."""
+    assert gemini.tokens(usage) == {**NONE, **more}

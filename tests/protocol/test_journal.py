@@ -12,8 +12,10 @@ from hypothesis import given
 from fuzz import walk
 from livegate.protocol import Limits, SessionOptions, commands, inputs, journal, transcript
 from livegate.protocol.commands import Command, Event, Level
+from livegate.protocol.errors import FATAL, ErrorCode, Refusal
 from livegate.protocol.inputs import Fault, Input, Side
 from livegate.protocol.journal import Entry, Header, JournalError, Line, Stopped
+from livegate.protocol.media.kinds import Kind
 from livegate.protocol.redaction import Redaction
 from livegate.protocol.replay import Difference, Replay, done, told
 from livegate.protocol.states import Phase, Turn
@@ -36,8 +38,19 @@ _payloads: Final = st.one_of(
 _links: Final = st.integers(1, 9)
 _text: Final = st.text(max_size=20)
 _scalars: Final = _text | st.integers(-9, 9) | st.booleans() | st.floats(allow_nan=False, width=16)
+_refusals: Final = st.builds(
+    Refusal, st.sampled_from(sorted(FATAL)), _text, st.none() | st.floats(0, 9, width=16)
+)
+_settings: Final = st.dictionaries(
+    _text, _scalars | st.none() | st.lists(_text, max_size=2), max_size=3
+)
 _inputs: Final[st.SearchStrategy[Input]] = st.one_of(
-    st.builds(inputs.ClientOpened, _links, _text),
+    st.builds(inputs.ClientOpened, _links, _text, _text, st.booleans()),
+    st.builds(inputs.ClientReturned, _links, st.integers(0, 2**53 - 1), _text),
+    st.just(inputs.ClientMoved()),
+    st.builds(inputs.TokenOpened, _text, st.none() | _text, _settings),
+    st.just(inputs.TokenRefused()),
+    st.builds(inputs.Sealed, _text),
     st.builds(inputs.ClientFrame, _links, _payloads, st.booleans()),
     st.builds(inputs.ClientGone, _links, st.integers(1000, 4999), _text),
     st.builds(inputs.UpstreamOpened, _links),
@@ -46,6 +59,7 @@ _inputs: Final[st.SearchStrategy[Input]] = st.one_of(
     st.builds(inputs.DialFailed, _links, st.sampled_from(Fault)),
     st.builds(inputs.Sent, st.sampled_from(Side), _links, st.integers(0, 10**9)),
     st.just(inputs.DeadlineReached()),
+    st.builds(inputs.ClientDismissed, _refusals),
     st.just(inputs.ShutdownRequested()),
 )
 _commands: Final[st.SearchStrategy[Command]] = st.one_of(
@@ -55,6 +69,8 @@ _commands: Final[st.SearchStrategy[Command]] = st.one_of(
     st.builds(commands.OpenUpstream, _links),
     st.builds(commands.SendUpstream, _links, _payloads),
     st.builds(commands.CloseUpstream, _links, st.integers(1000, 4999)),
+    st.builds(commands.Resume, _text, st.integers(0, 2**53 - 1)),
+    st.builds(commands.Seal, _text, st.none() | _text, _settings),
     st.builds(
         commands.Log,
         st.sampled_from(Level),
@@ -78,6 +94,11 @@ def test_lines(line: Line) -> None:
     assert written.endswith(b"\n")
     assert written.count(b"\n") == 1
     assert journal.decode(written) == line
+
+
+def test_the_last_line() -> None:
+    """A journal that is stopped says why, in its last line."""
+    assert json.loads(journal.encode(Stopped("full"))) == {"stopped": "full"}
 
 
 def test_form() -> None:
@@ -215,15 +236,27 @@ def test_text_of() -> None:
     [
         (None, None),
         (inputs.ClientOpened(1), "client opens"),
+        (inputs.ClientOpened(1, is_v1=True), "client opens v1"),
+        (inputs.ClientReturned(2, 7), "client returns 7"),
+        (inputs.ClientMoved(), None),
+        (inputs.TokenOpened("m", "h", {}), None),
+        (inputs.TokenRefused(), None),
+        (inputs.Sealed("token"), None),
         (inputs.ClientFrame(1, b"Hi", is_text=True), "client> Hi"),
         (inputs.ClientGone(1, 1001), "client leaves 1001"),
         (inputs.UpstreamOpened(1), "gemini opens"),
         (inputs.UpstreamFrame(1, b"{}"), "gemini> {}"),
         (inputs.UpstreamGone(1, 1011, "why"), "gemini closes 1011 why"),
         (inputs.DialFailed(1, Fault.NAME), "gemini unreachable name"),
+        (
+            inputs.ClientDismissed(Refusal(ErrorCode.OVERLOADED, "too many", 5.0)),
+            "client dismissed overloaded 5.0 too many",
+        ),
         (inputs.ShutdownRequested(), "shutdown"),
         (inputs.Sent(Side.CLIENT, 1, 1), None),
         (inputs.DeadlineReached(), None),
+        (inputs.Decoded(1, b"\1\0"), None),
+        (inputs.DecodeFailed(1, ErrorCode.AUDIO_BROKEN, "why"), None),
     ],
 )
 def test_told(event: Input | None, line: str | None) -> None:
@@ -242,6 +275,10 @@ def test_told(event: Input | None, line: str | None) -> None:
         (commands.OpenUpstream(1), "gemini dialled"),
         (commands.CloseUpstream(1), "gemini closed"),
         (commands.DropSound(1, 1), None),
+        (commands.Decode(1, Kind.WAV, b"data"), None),
+        (commands.StopDecoding(1), None),
+        (commands.Resume("token", 7), None),
+        (commands.Seal("m", "h", {}), None),
         (commands.Log(Level.INFO, Event.TURN_COMPLETED, {}), None),
     ],
 )

@@ -6,11 +6,26 @@ import pytest
 
 from emulated import EmulatedSystem
 from fuzz import walk
+from livegate.protocol import Limits, SessionOptions
 from livegate.protocol.states import TRANSITIONS
 from livegate.protocol.testing.machine import GatewayMachine
+from livegate.protocol.testing.systems import CoreSystem
 from world import Cell, counted_cells
 
+pytestmark = pytest.mark.long
+
 TestCore = GatewayMachine.TestCase
+
+
+class ForgetfulMachine(GatewayMachine):
+    """The core, which keeps so little for clients that come back that some of it is gone."""
+
+    def new_system(self) -> CoreSystem:
+        """Return a core that keeps a few frames."""
+        return CoreSystem(SessionOptions(limits=Limits(missed_bytes=1500)))
+
+
+TestForgetful = ForgetfulMachine.TestCase
 
 
 class ClientMachine(GatewayMachine):

@@ -1,6 +1,7 @@
 # pyright: reportPrivateUsage=false
 """What holds for any input at all."""
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Final
@@ -20,9 +21,18 @@ from livegate.protocol import (
     gemini,
     inputs,
 )
+from livegate.protocol.errors import ErrorCode, Refusal
 from livegate.protocol.inputs import Fault, Side
 from livegate.protocol.profiles import TextPath
-from livegate.protocol.states import TRANSITIONS, TURNS, Phase, Turn, TurnTrigger, next_turn
+from livegate.protocol.states import (
+    ENDINGS,
+    TRANSITIONS,
+    TURNS,
+    Phase,
+    Turn,
+    TurnTrigger,
+    next_turn,
+)
 from strategies import CLOSES, FAULTS, client_junk, gemini_junk, json_frames
 from world import World
 
@@ -130,6 +140,7 @@ def every_input() -> list[inputs.Input]:
         *(inputs.DialFailed(1, fault) for fault in FAULTS),
         *(inputs.Sent(side, 1, 5) for side in Side),
         inputs.DeadlineReached(),
+        inputs.ClientDismissed(Refusal(ErrorCode.RATE_LIMITED, "too much", 1.0)),
         inputs.ShutdownRequested(),
     ]
 
@@ -152,6 +163,19 @@ def test_every_phase_and_input(phase: Phase, event: inputs.Input) -> None:
 
 def _two_steps(phase: Phase) -> set[Phase]:
     return {two for one in TRANSITIONS[phase].values() for two in TRANSITIONS[one].values()}
+
+
+def test_endings() -> None:
+    """What can end a session is known, each once."""
+    assert [trigger.name.lower() for trigger in ENDINGS] == [
+        "no_key",
+        "link_denied",
+        "unreachable",
+        "client_gone",
+        "client_moved",
+        "dismissed",
+        "shutdown",
+    ]
 
 
 def test_turns_are_complete() -> None:
@@ -234,14 +258,23 @@ def connect(world: World) -> None:
 
 
 def texts(world: World) -> list[object]:
-    """Return what Gemini was asked, in order."""
+    """Return what Gemini was asked, in order, without what it was told again."""
     given_out = [
         json.loads(command.payload)
         for _, _, done in world.history
         for command in done
         if isinstance(command, commands.SendUpstream)
     ]
-    return [message["clientContent"] for message in given_out if "clientContent" in message]
+    found: list[object] = []
+    is_history = False
+    for message in given_out:
+        if "setup" in message:
+            is_history = "historyConfig" in message["setup"]
+        elif "clientContent" in message and not is_history:
+            found.append(message["clientContent"])
+        else:
+            is_history = False
+    return found
 
 
 def answers(world: World) -> list[object]:
@@ -331,4 +364,4 @@ def test_large_recording_is_cut() -> None:
     data = [piece["realtimeInput"]["audio"]["data"] for piece in pieces]
     assert len(data) > 5
     assert max(map(len, data)) <= 65536
-    assert "".join(data) == frames.decode_binary(payload, Limits()).data
+    assert "".join(data) == base64.b64encode(payload).decode()

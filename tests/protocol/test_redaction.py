@@ -2,8 +2,10 @@
 
 import base64
 import json
+from collections.abc import Mapping
 from typing import Final
 
+import attrs
 import hypothesis.strategies as st
 import pytest
 from hypothesis import example, given
@@ -160,7 +162,7 @@ _events: Final[st.SearchStrategy[Input]] = st.one_of(
 class Conversation:
     """A session that is told things, each a moment after the other, by perfect sockets."""
 
-    def __init__(self) -> None:
+    def __init__(self, audio: Mapping[str, object] | None = None) -> None:
         self.options = SessionOptions(limits=LIMITS)
         self._session = Session(self.options, seed=7)
         self._now = 100.0
@@ -168,12 +170,14 @@ class Conversation:
         self.history: list[tuple[Input, float, list[Command]]] = []
         self._session.start(self._now)
         self.tell(inputs.ClientOpened(1))
-        self.tell(inputs.ClientFrame(1, b'{"type":"config","events":"all"}', is_text=True))
+        data = {"events": "all", "response_modalities": ["AUDIO"], "audio": audio}
+        first = json.dumps({"type": "config", "data": data}).encode()
+        self.tell(inputs.ClientFrame(1, first, is_text=True))
 
     def tell(self, event: Input) -> None:
         """Tell it one thing, and open and set up each link that it asks for."""
-        if isinstance(event, inputs.UpstreamFrame):
-            event = inputs.UpstreamFrame(self._link, event.payload)
+        if isinstance(event, inputs.UpstreamFrame | inputs.UpstreamGone):
+            event = attrs.evolve(event, link=self._link)
         self._now += 0.01
         given = self._session.handle(event, self._now)
         self.history.append((event, self._now, given))
@@ -182,6 +186,9 @@ class Conversation:
                 self._link = command.link
                 self.tell(inputs.UpstreamOpened(self._link))
                 self.tell(inputs.UpstreamFrame(self._link, b'{"setupComplete":{}}'))
+        if isinstance(event, inputs.UpstreamGone) and self._session.deadline is not None:
+            self._now = self._session.deadline  # another attempt may have to wait
+            self.tell(inputs.DeadlineReached())
 
     def lines(self, redaction: Redaction) -> list[bytes]:
         """Return its journal."""
@@ -191,13 +198,29 @@ class Conversation:
 LABEL: Final = json.dumps({"type": "config", "data": {"app": f'say "token": "{TOKEN}", please'}})
 
 
-@given(st.lists(_events, max_size=6), st.sampled_from([REDACTION, KEEPING]))
-@example([inputs.ClientFrame(1, b'{"type":"text","token":"\\ux01f"}', is_text=True)], KEEPING)
-@example([inputs.UpstreamFrame(1, b'{"inlineData":{"data":"\\u12x4"}}')], REDACTION)
-@example([inputs.ClientFrame(1, LABEL.encode(), is_text=True)], KEEPING)
-def test_replay_is_equal(events: list[Input], redaction: Redaction) -> None:
+_DELIVERIES: Final[tuple[Mapping[str, object] | None, ...]] = (
+    None,
+    {"format": "wav"},
+    {"format": "wav", "per": "piece", "encoding": "binary"},
+    {"per": "turn", "encoding": "binary"},
+)
+
+
+@given(
+    st.lists(_events | st.just(inputs.UpstreamGone(1)), max_size=6),
+    st.sampled_from([REDACTION, KEEPING]),
+    st.sampled_from(_DELIVERIES),
+)
+@example(
+    [inputs.ClientFrame(1, b'{"type":"text","token":"\\ux01f"}', is_text=True)], KEEPING, None
+)
+@example([inputs.UpstreamFrame(1, b'{"inlineData":{"data":"\\u12x4"}}')], REDACTION, None)
+@example([inputs.ClientFrame(1, LABEL.encode(), is_text=True)], KEEPING, None)
+def test_replay_is_equal(
+    events: list[Input], redaction: Redaction, audio: Mapping[str, object] | None
+) -> None:
     """Whatever was left out, a session that is told the rest answers the same."""
-    conversation = Conversation()
+    conversation = Conversation(audio)
     for event in events:
         conversation.tell(event)
     assert replayed(conversation.lines(redaction)) is None
@@ -230,9 +253,9 @@ def test_comparable_once(payload: bytes, keeps_media: bool) -> None:  # noqa: FB
         assert comparable(once, keeps_media=keeps_media) == once
 
 
-def _told() -> Conversation:
+def _told(audio: Mapping[str, object] | None = None) -> Conversation:
     """Return a conversation with a secret in every place that may have one."""
-    conversation = Conversation()
+    conversation = Conversation(audio)
     sound = base64.b64encode(SOUND).decode()
     call = {"id": "c", "name": "f", "args": {"token": TOKEN}}
     parts = [{"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": sound}}]
@@ -257,6 +280,7 @@ def _told() -> Conversation:
     for message in (
         {"serverContent": {"modelTurn": {"parts": parts}}},
         {"toolCall": {"functionCalls": [call]}},
+        {"toolCallCancellation": {"ids": ["c"]}},
         {"serverContent": {"turnComplete": True}},
         {"serverContent": {"turnComplete": True}},
         {"sessionResumptionUpdate": {"newHandle": HANDLE, "resumable": True}},
@@ -267,27 +291,66 @@ def _told() -> Conversation:
     return conversation
 
 
-def test_nothing_secret_is_left() -> None:
+def _sounds_given(conversation: Conversation) -> int:
+    """Return how many frames with sound the client gets."""
+    given = [one for _, _, some in conversation.history for one in some]
+    return sum(isinstance(one, commands.SendClient) and one.turn > 0 for one in given)
+
+
+@pytest.mark.parametrize("is_text", [True, False])
+@pytest.mark.parametrize("beginning", [b"RIFF\1\2\3\4WAVE", b"\x1a\x45\xdf\xa3", b"\1\2\3\4ftyp"])
+def test_beginning_in_two_frames(beginning: bytes, *, is_text: bool) -> None:
+    """A recording whose first bytes come in two frames is known on replay, but for the last."""
+    for cut in range(5 if beginning[0] == 1 else 1, len(beginning) - 1):
+        conversation = Conversation(None)
+        for piece in (beginning[:cut], beginning[cut:] + SOUND):
+            payload = b'{"type":"audio","data":"%b"}' % base64.b64encode(piece)
+            conversation.tell(inputs.ClientFrame(1, payload if is_text else piece, is_text))
+        assert any(isinstance(one, commands.Decode) for one in conversation.history[-1][2])
+        assert replayed(conversation.lines(REDACTION)) is None
+
+
+@pytest.mark.parametrize("audio", _DELIVERIES)
+def test_nothing_secret_is_left(audio: Mapping[str, object] | None) -> None:
     """The key, a handle, a client's token and samples of sound are nowhere in a journal."""
-    conversation = _told()
+    conversation = _told(audio)
     given = str(conversation.history)
     assert all(canary in given for canary in (KEY, HANDLE, TOKEN))
     journal = b"".join(conversation.lines(REDACTION)).decode()
     for canary in (KEY, HANDLE, TOKEN):
         assert canary not in journal
+    assert _sounds_given(conversation) == 1
     for shift in range(3):
         encoded = base64.b64encode(SOUND[shift:]).decode()
         assert not [at for at in range(0, 400, 4) if encoded[at : at + 16] in journal]
     assert replayed(conversation.lines(REDACTION)) is None
 
 
-def test_kept_media() -> None:
+@pytest.mark.parametrize("audio", _DELIVERIES)
+def test_kept_media(audio: Mapping[str, object] | None) -> None:
     """Where media are kept, they are all there, and still no secrets."""
-    conversation = _told()
+    conversation = _told(audio)
     journal = b"".join(conversation.lines(KEEPING)).decode()
     assert journal.count(base64.b64encode(SOUND).decode()[:800]) > 4
     assert not [canary for canary in (KEY, HANDLE, TOKEN) if canary in journal]
     assert replayed(conversation.lines(KEEPING)) is None
+
+
+@pytest.mark.parametrize("size", [30, 300, 3000])
+@pytest.mark.parametrize("redaction", [REDACTION, KEEPING])
+def test_resume_tokens(redaction: Redaction, size: int) -> None:
+    """A resume token is nowhere in a journal, however long: not as given, not as brought back."""
+    token = "lgr1_" + base64.urlsafe_b64encode(SOUND[:size]).decode().rstrip("=")
+    brought = b'{"type":"resume","data":{"session":"%b","seq":4}}' % token.encode()
+    given_ = b'{"type":"session","token":"%b","resumable":true}' % token.encode()
+    event = redaction.input(inputs.ClientFrame(1, brought, is_text=True))
+    command = redaction.command(commands.SendClient(1, given_))
+    assert isinstance(event, inputs.ClientFrame)
+    assert isinstance(command, commands.SendClient)
+    for before, after in ((brought, event.payload), (given_, command.payload)):
+        assert len(before) == len(after)
+        pieces = [token[at : at + 8] for at in range(len(token) - 8)]
+        assert not [piece for piece in pieces if piece.encode() in after]
 
 
 def test_pseudonyms() -> None:
@@ -318,9 +381,39 @@ def test_pseudonyms_of_any_text(body: str) -> None:
     assert len(ascii(before)) == len(ascii(after))
 
 
+def test_told_again() -> None:
+    """What was said is no secret's leak where Gemini has forgotten it, and is told of it again."""
+    conversation = Conversation(None)
+    for text in (json.dumps({"password": TOKEN}), f"my key is {KEY}"):
+        frame = json.dumps({"type": "text", "text": text}).encode()
+        conversation.tell(inputs.ClientFrame(1, frame, is_text=True))
+    said = {"serverContent": {"outputTranscription": {"text": f"'token': '{TOKEN}'"}}}
+    conversation.tell(inputs.UpstreamFrame(1, json.dumps(said).encode()))
+    conversation.tell(inputs.UpstreamGone(1))
+    assert sum(TOKEN in str(one) and KEY in str(one) for *_, one in conversation.history) == 1
+    journal = b"".join(conversation.lines(REDACTION)).decode()
+    assert "historyConfig" in journal
+    assert not [canary for canary in (KEY, TOKEN) if canary in journal]
+    assert replayed(conversation.lines(REDACTION)) is None
+
+
 def test_other_inputs() -> None:
     """What carries no payload stays as it is, but for the key."""
     for event in (inputs.ClientOpened(1, "192.0.2.1"), inputs.DeadlineReached()):
         assert REDACTION.input(event) == event
     gone = REDACTION.input(inputs.UpstreamGone(1, 1008, f"no {KEY}"))
     assert gone == inputs.UpstreamGone(1, 1008, f"no {'x' * len(KEY)}")
+
+
+def test_sound_is_no_secret() -> None:
+    """Bytes of sound are left out or kept, but never searched for the key, as in an input."""
+    given = commands.SendClient(1, KEY.encode(), is_text=False, turn=1)
+    assert KEEPING.command(given) == given
+    assert REDACTION.command(given) == attrs.evolve(given, payload=bytes(len(KEY)))
+
+
+def test_decoded_sound() -> None:
+    """What came of a recording is silence of the same length, unless media are kept."""
+    given = inputs.Decoded(1, b"\1\0\2\0", 8000)
+    assert KEEPING.input(given) == given
+    assert REDACTION.input(given) == inputs.Decoded(1, bytes(4), 8000)

@@ -3,8 +3,9 @@
 import pytest
 
 import transcripts
-from livegate.protocol import Session, SessionOptions, commands, inputs
+from livegate.protocol import Limits, Session, SessionOptions, commands, inputs
 from livegate.protocol.commands import Event, Level
+from livegate.protocol.states import Turn
 from livegate.protocol.testing.play import play
 from livegate.protocol.testing.systems import CoreSystem
 from livegate.protocol.transcript import Transcript
@@ -33,6 +34,46 @@ def test_log_says_why() -> None:
         (Event.TIMER_EXPIRED, {**whose, "timer": "grace"}),
         (Event.PHASE_CHANGED, {**whose, "trigger": "grace_over", "phase": "dialing"}),
     ]
+
+
+def test_late_clock() -> None:
+    """Where a clock is late, and the first of what was due ends the session, nothing else is."""
+    limits = Limits(setup_s=0.5, retrying_s=0.0)
+    session = Session(SessionOptions(limits=limits), seed=0)
+    session.start(0.0)
+    session.handle(inputs.ClientOpened(1), 0.0)
+    session.handle(inputs.ClientFrame(1, bytes(320), is_text=False), 0.0)
+    assert session.deadline == 0.5
+    given = session.handle(inputs.DeadlineReached(), 60.0)
+    assert commands.CloseClient(1, 4101, "Gemini could not be reached") in given
+    expired = [one.fields["timer"] for one in logged(given, Event.TIMER_EXPIRED)]
+    assert expired == ["setup"]
+    assert [session.deadline] == [None]
+
+
+def test_unheard_answer() -> None:
+    """While the client does not take what it gets, Gemini is not read, and so not silent."""
+    session = Session(SessionOptions(limits=Limits(high_water=10, low_water=5)), seed=0)
+    session.start(0.0)
+    session.handle(inputs.ClientOpened(1), 0.0)
+    session.handle(inputs.ClientFrame(1, b'{"type":"text","text":"Hi"}', is_text=True), 0.0)
+    session.handle(inputs.UpstreamOpened(1), 0.0)
+    given = session.handle(inputs.UpstreamFrame(1, b'{"setupComplete":{}}'), 0.0)
+    [told] = [one for one in given if isinstance(one, commands.SendClient)]
+    asked_at = session.deadline
+    assert asked_at == 30.0
+    given = session.handle(inputs.DeadlineReached(), 30.0)
+    assert not [one for one in given if isinstance(one, commands.SendClient)]
+    assert [session.deadline, session.turn] == [60.0, Turn.USER]
+    session.handle(inputs.Sent(inputs.Side.CLIENT, 1, len(told.payload)), 31.0)
+    given = session.handle(inputs.DeadlineReached(), 60.0)
+    codes = [b"no_answer" in one.payload for one in given if isinstance(one, commands.SendClient)]
+    assert codes == [True, False]
+
+
+def logged(given: list[commands.Command], event: Event) -> list[commands.Log]:
+    """Return the lines that tell of an event."""
+    return [one for one in given if isinstance(one, commands.Log) and one.event is event]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What is shipped for others' tests: it finds what is wrong, and what it makes up is right."""
 
+import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -12,11 +13,15 @@ from emulated import EmulatedSystem
 from livegate.protocol import Limits, SessionOptions, config, frames, gemini, transcript
 from livegate.protocol.errors import RemoteProtocolError
 from livegate.protocol.testing import conversations, strategies
+from livegate.protocol.testing.client_view import ClientView
 from livegate.protocol.testing.frames_seen import SHAPES, check_close, check_frame
 from livegate.protocol.testing.machine import GatewayMachine
 from livegate.protocol.testing.play import play
+from livegate.protocol.testing.sounds import wav
 from livegate.protocol.testing.systems import CoreSystem, SystemUnderTest, decoded
-from livegate.protocol.transcript import ClientGets, ClientSends, GeminiGets, Observation
+from livegate.protocol.testing.wishes import Wish
+from livegate.protocol.transcript import ClientGets, ClientSends
+from tampering import Tamper, changed, is_frame, is_message, tampered, twice, without
 
 LIMITS: Final = Limits()
 QUICK: Final = settings(
@@ -27,40 +32,14 @@ QUICK: Final = settings(
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )
-Tamper = Callable[[list[Observation]], list[Observation]]
+RECORDED: Final = base64.b64encode(b"000").decode()
+"""In all that a machine's recordings begin with."""
 
 
-def is_frame(seen: Observation, *types: str) -> bool:
-    """Whether the client gets a frame of one of these types."""
-    frame: Any = seen.expected if isinstance(seen, ClientGets) else {}
-    return frame.get("type") in types
-
-
-def is_message(seen: Observation, key: str) -> bool:
-    """Whether Gemini gets a message with this in it."""
-    return isinstance(seen, GeminiGets) and key in str(seen.expected)
-
-
-def without(wrong: Callable[[Observation], bool]) -> Tamper:
-    """Return what loses some of what a gateway does."""
-    return lambda seen: [one for one in seen if not wrong(one)]
-
-
-def twice(wrong: Callable[[Observation], bool]) -> Tamper:
-    """Return what does some things twice."""
-    return lambda seen: [one for each in seen for one in ([each] * (1 + wrong(each)))]
-
-
-def changed(type_: str, **fields: object) -> Tamper:
-    """Return what says something else in some frames."""
-
-    def change(seen: Observation) -> Observation:
-        if not is_frame(seen, type_):
-            return seen
-        frame: Any = seen.expected if isinstance(seen, ClientGets) else {}
-        return ClientGets({**frame, **fields})
-
-    return lambda seen: [change(one) for one in seen]
+def as_file(data: bytes, rate: int) -> dict[str, object]:
+    """Return a frame that says it is a WAV file."""
+    text = base64.b64encode(data).decode()
+    return {"type": "audio", "data": text, "format": "wav", "sampleRate": rate}
 
 
 WRONGS: Final[Mapping[str, Tamper]] = {
@@ -91,6 +70,9 @@ WRONGS: Final[Mapping[str, Tamper]] = {
 WHOLE_WRONGS: Final[Mapping[str, Tamper]] = {
     "answers are lost": without(lambda one: is_frame(one, "response")),
     "sound is doubled": twice(lambda one: is_frame(one, "audio")),
+    "sound is lost": without(lambda one: is_frame(one, "audio")),
+    "recordings are lost": without(lambda one: is_message(one, RECORDED)),
+    "recordings are doubled": twice(lambda one: is_message(one, RECORDED)),
     "speech never ends": without(lambda one: is_message(one, "AAAAAAAAAAAAAAAA")),
     "content is lost": without(lambda one: is_message(one, "clientContent")),
     "content is doubled": twice(lambda one: is_message(one, "realtimeInput")),
@@ -99,19 +81,6 @@ WHOLE_WRONGS: Final[Mapping[str, Tamper]] = {
     "links stay open": without(lambda one: isinstance(one, transcript.GeminiClosed)),
     "clients stay connected": without(lambda one: isinstance(one, transcript.ClientClosed)),
 }
-
-
-def tampered(inner: Callable[[], SystemUnderTest], tamper: Tamper) -> type[GatewayMachine]:
-    """Return a machine for a system whose doings are tampered with."""
-
-    class Machine(GatewayMachine):
-        def new_system(self) -> SystemUnderTest:
-            system = inner()
-            output = system.output
-            system.output = lambda: tamper(output())  # type: ignore[method-assign] # a wrong system
-            return system
-
-    return Machine
 
 
 def notes_of(error: BaseException) -> list[str]:
@@ -130,6 +99,7 @@ def told_by(machine: type[GatewayMachine]) -> str:
     pytest.fail("nothing was found")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("inner", [CoreSystem, EmulatedSystem])
 @pytest.mark.parametrize("name", WRONGS)
 def test_machine_finds(inner: Callable[[], SystemUnderTest], name: str) -> None:
@@ -137,6 +107,7 @@ def test_machine_finds(inner: Callable[[], SystemUnderTest], name: str) -> None:
     assert "client opens" in told_by(tampered(inner, WRONGS[name]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", WHOLE_WRONGS)
 def test_machine_finds_on_both_sides(name: str) -> None:
     """The machine notices what only both sides together show."""
@@ -228,6 +199,36 @@ def test_empty_frames(type_: str) -> None:
     """A frame without what its type needs is noticed."""
     with pytest.raises(AssertionError):
         check_frame({"type": type_})
+
+
+FILE: Final = wav(b"\1\0\2\0", 16000)
+
+
+@pytest.mark.parametrize(
+    ("frame", "fault"),
+    [
+        (b"", "no sound"),
+        (as_file(FILE, 24000), "a file of 16000 Hz in a frame of 24000 Hz"),
+        (as_file(FILE[:-1], 16000), "not a WAV file"),
+        (as_file(FILE[:43], 16000), "not a WAV file"),
+        (as_file(b"\1\0", 16000), "not a WAV file"),
+    ],
+)
+def test_bad_sound(frame: object, fault: str) -> None:
+    """Sound that no client could play is noticed, and what can be played is not."""
+    check_frame(as_file(FILE, 16000))
+    assert check_frame(b"\1\0") == ("audio", {"type": "audio", "data": b"\1\0"})
+    with pytest.raises(AssertionError, match=fault):
+        check_frame(frame)
+
+
+def test_unasked_bytes() -> None:
+    """Sound in bytes for a client that never asked for it is noticed."""
+    view = ClientView(is_open=True)
+    with pytest.raises(AssertionError, match="nobody asked"):
+        view.saw(ClientGets(b"\1\0"))
+    view.client_wishes(Wish({}, {"audio": {"encoding": "binary"}}, frozenset({"audio"})))
+    view.saw(ClientGets(b"\1\0"))
 
 
 def test_unknown_close() -> None:

@@ -9,24 +9,48 @@ from livegate.protocol import Limits
 from livegate.protocol.timers import Timer, TimerTable, pause
 
 
+def taken(table: TimerTable, now: float) -> list[Timer]:
+    """Return the timers that expire by then."""
+    table.now = now
+    return [timer for timer in table.expired if table.take(timer)]
+
+
 def test_table() -> None:
     """Timers expire at their instants, earliest first, and once."""
     table = TimerTable()
-    assert table.take_expired(0.0) == []
+    assert table.now == 0.0
+    assert taken(table, 0.0) == []
     table.set(Timer.RETRY, 3.0)
     table.set(Timer.FLUSH, 1.0)
     table.set(Timer.SETUP, 2.0)
     table.set(Timer.SETUP, 4.0)
     assert table.next == 1.0
-    assert table.take_expired(0.9) == []
-    assert table.take_expired(3.0) == [Timer.FLUSH, Timer.RETRY]
-    assert table.take_expired(3.9) == []
+    assert taken(table, 0.9) == []
+    assert taken(table, 3.0) == [Timer.FLUSH, Timer.RETRY]
+    assert taken(table, 3.9) == []
     table.stop(Timer.SETUP)
     table.stop(Timer.SETUP)
-    assert table.take_expired(9.0) == []
+    assert taken(table, 9.0) == []
     table.set(Timer.GRACE, 5.0)
     table.clear()
-    assert table.take_expired(9.0) == []
+    assert taken(table, 9.0) == []
+    assert table.next is None
+
+
+def test_at_the_same_instant() -> None:
+    """Of timers that expire at once, one that another has stopped or moved does not."""
+    table = TimerTable()
+    for timer in (Timer.CALL, Timer.ANSWER, Timer.HANDOVER):
+        table.set(timer, 2.0)
+    table.now = 2.0
+    assert table.expired == [Timer.HANDOVER, Timer.ANSWER, Timer.CALL]
+    assert table.take(Timer.HANDOVER)
+    table.stop(Timer.ANSWER)
+    table.set(Timer.CALL, 2.5)
+    assert [table.take(timer) for timer in (Timer.HANDOVER, Timer.ANSWER, Timer.CALL)] == [
+        False
+    ] * 3
+    assert table.next == 2.5
 
 
 @given(st.integers(), st.integers(1, 10_000))

@@ -43,6 +43,14 @@ def test_awkward_frames(text: str) -> None:
     assert read(transcript.line_of(action)) == action
 
 
+def test_binary_frames() -> None:
+    """A binary frame to the client is written in hexadecimal, and is never taken for text."""
+    action = transcript.ClientGets(b"\x00\xff")
+    assert transcript.line_of(action) == "client< bytes 00ff"
+    assert read("client< bytes 00ff") == action
+    assert not transcript.fits(action.expected, "\x00\xff")
+
+
 def test_text() -> None:
     """The first comment is the title, empty lines mean nothing, and options are options."""
     told = transcript.parse(

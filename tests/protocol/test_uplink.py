@@ -1,4 +1,3 @@
-# pyright: reportPrivateUsage=false
 """A client's content as Gemini's messages, model by model, and forgotten cases."""
 
 import json
@@ -10,7 +9,7 @@ import pytest
 from livegate.protocol import Limits, Session, SessionOptions, config, frames, inputs, uplink
 from livegate.protocol.config import Config
 from livegate.protocol.gemini import Message
-from livegate.protocol.timers import Timer
+from livegate.protocol.timers import TimerTable
 from livegate.protocol.turns import Turns
 
 PLAN: Final = config.resolve(Config())
@@ -79,8 +78,7 @@ def test_thinking(model: str, thinking: dict[str, object], *, is_taken: bool) ->
     "forgotten",
     [
         lambda: started().handle(cast("inputs.Input", None), 0.0),
-        lambda: started()._expired(cast("Timer", None)),
-        lambda: Turns(Limits()).hear(cast("Message", None), PLAN),
+        lambda: Turns(Limits(), TimerTable()).hear(cast("Message", None), PLAN),
         lambda: uplink.Uplink(Limits()).encode(cast("frames.Content", None), PLAN),
     ],
 )

@@ -21,7 +21,7 @@ from livegate.protocol.transcript import Step, Transcript
 PACED = conformance.load("paced_*.txt")
 TALES = [told for told in conformance.load() if told not in PACED]
 EVERY = (*running.WAYS, running.THREADS, running.SDK)
-RECEIVE_S = 10.0
+RECEIVE_S = 20.0
 
 
 @pytest.fixture(scope="module", params=["plain", "tls"])

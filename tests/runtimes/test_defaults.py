@@ -21,7 +21,7 @@ from livegate.shell.sockets import Dial
 from livegate.shell.target import SettingsError, target
 
 KEY: Final = "canary"
-RECEIVE_S: Final = 10.0
+RECEIVE_S: Final = 20.0
 
 VOICE: Final = types.VoiceConfig(
     prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name="Kore")

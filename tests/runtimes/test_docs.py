@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from websockets import Subprotocol
 from websockets.sync.client import ClientConnection, connect
 
 import docs
@@ -22,7 +23,7 @@ import running
 import terminal
 from docs import Block
 from livegate.emulator import Emulator, Options
-from livegate.protocol import __version__, _json
+from livegate.protocol import __version__, _json, tokens
 from livegate.shell.asgi import App
 from livegate.shell.settings import settings
 from terminal import LIVEGATE, clean_environment
@@ -30,7 +31,7 @@ from terminal import LIVEGATE, clean_environment
 PAGES = {path: docs.read(path) for path in docs.PAGES}
 API, WIRE, README = (PAGES[path] for path in (docs.API, docs.WIRE, docs.README))
 JOURNAL = PAGES[docs.JOURNAL]
-RECEIVE_S = 10.0
+RECEIVE_S = 20.0
 
 ORIGINAL_HEADINGS = """
 # Gemini Live WebSocket API Documentation
@@ -183,7 +184,8 @@ def _client_frames() -> list[Any]:
 def test_client_frames(text: str, url: str) -> None:
     """What the pages tell clients to send is taken without an error."""
     type_ = json.loads(text)["type"]
-    with connect(url, close_timeout=1) as client:
+    offered = [Subprotocol(tokens.V1)] if type_ == "resume" else None
+    with connect(url, subprotocols=offered, close_timeout=1) as client:
         for frame in BEFORE.get(type_, ()):
             client.send(frame)
         if type_ == "tool_response":
@@ -354,6 +356,7 @@ MOUNTED = ("fastapi", "starlette", "quart", "trio")
 HANDED = ("websockets", "trio_websocket", "fastapi")
 NOX = "python3 -m venv .venv && .venv/bin/pip install -q nox"
 VENV = f"{NOX} && .venv/bin/nox -s"
+ACCESS = _elsewhere("test_access.py::test_from_token_to_chat")
 CHAT = _elsewhere("test_cli.py::test_chat_on_pipes")
 FUZZ = _elsewhere("test_testing.py::test_command")
 WSCAT = _elsewhere("test_original_clients.py::test_wscat_text")
@@ -364,6 +367,7 @@ COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
         "pip install '.[all]'": _installed_with_all,
         'export GEMINI_API_KEY="your-gemini-api-key"': _exported,
         "export GEMINI_API_KEY=...": _exported,
+        "export LIVEGATE_SECRET=...": _elsewhere("test_resume_processes.py::test_another_process"),
         "livegate check": _checks,
         "livegate serve": _serves,
         "livegate chat": CHAT,
@@ -381,6 +385,30 @@ COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
         **dict.fromkeys(
             [f"python examples/handed_{name}.py --emulator" for name in HANDED],
             _elsewhere("test_mounts.py::test_handed_over"),
+        ),
+        "livegate token new alice --sessions 2 --session-age 3600": ACCESS,
+        "livegate token list": ACCESS,
+        "livegate serve --host 0.0.0.0 --client-tokens client-tokens.toml": ACCESS,
+        "livegate chat --token lg_...": ACCESS,
+        "livegate serve --host 0.0.0.0 --client-tokens client-tokens.toml --tls-cert cert.pem "
+        "--tls-key key.pem": _elsewhere("test_listener.py::test_the_public_gateway"),
+        "livegate serve --reuse-port": _elsewhere("test_listener.py::test_shared_port"),
+        **dict.fromkeys(
+            [
+                (
+                    "livegate serve --max-sessions 100 --max-session-age 3600 "
+                    "--max-messages-per-minute 60000 --max-audio-seconds-per-minute 6000"
+                ),
+                (
+                    "livegate serve --allow-origin https://app.example.org "
+                    "--allowed-host voice.example.org"
+                ),
+                ("livegate serve --allowed-host voice.example.org --trusted-proxy 127.0.0.1/32"),
+            ],
+            _elsewhere("test_access.py::test_documented_options"),
+        ),
+        "livegate emulator --session-life 3480 --age-scale 0.01": _elsewhere(
+            "test_emulator_docs.py::test_lives"
         ),
         "livegate replay FILE": RECORDED,
         "livegate serve --journal journals": RECORDED,

@@ -216,7 +216,7 @@ def test_turn_complete_on_time() -> None:
         begun = time.monotonic()
         converse(link, "Hello")
         seconds = len(tone_of("You said: Hello")) / 48_000
-        assert seconds <= time.monotonic() - begun < seconds + 2.0
+        assert seconds <= time.monotonic() - begun < seconds + 10.0
 
 
 def test_wait_until() -> None:
@@ -287,7 +287,7 @@ def test_ends_quickly(*, tls: bool) -> None:
                 await busy.send(asked("/long"))
                 gemini.wait_until(lambda service: service.links_open == 2)
                 begun = time.monotonic()
-            assert time.monotonic() - begun < 2.0
+            assert time.monotonic() - begun < 8.0  # a handshake is waited for 10 s
             assert gemini.service.links_open == 0
             for link in (idle, busy):
                 await link.wait_closed()

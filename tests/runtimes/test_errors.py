@@ -4,6 +4,8 @@ import contextlib
 import http.server
 import json
 import logging
+import re
+import sys
 import threading
 from collections.abc import Callable, Generator
 from socket import SHUT_RDWR
@@ -15,8 +17,12 @@ import websockets
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
+import docs
 import running
+import terminal
 from livegate.emulator import Emulator, Options
+from livegate.protocol import Limits
+from livegate.protocol.errors import CLOSES, Advice
 from livegate.shell.settings import Settings, settings
 from livegate.shell.target import PATH, SettingsError
 
@@ -136,17 +142,24 @@ CASES: Final = {
     "refused key": Case(
         lambda: emulator(keys=frozenset({"another"})), "key_refused", "livegate check", 4201
     ),
-    "nobody there": Case(lambda: at("wss://127.0.0.1:9"), "upstream_unavailable", "was refused"),
+    "nobody there": Case(
+        lambda: at("wss://127.0.0.1:9"), "upstream_unavailable", "was refused", 4101
+    ),
     "no such host": Case(
-        lambda: at("wss://gemini.invalid"), "upstream_unavailable", "host name was not found"
+        lambda: at("wss://gemini.invalid"), "upstream_unavailable", "name was not found", 4101
     ),
     "unknown certificate": Case(
-        lambda: emulator(tls=True), "upstream_unavailable", "certificate was not accepted"
+        lambda: emulator(tls=True), "upstream_unavailable", "certificate was not accepted", 4101
     ),
     "http 403": Case(lambda: http_only(403), "key_refused", "check the API key", 4201),
-    "http 500": Case(lambda: http_only(500), "upstream_unavailable", "did not accept a WebSocket"),
+    "http 500": Case(
+        lambda: http_only(500), "upstream_unavailable", "did not accept a WebSocket", 4101
+    ),
     "http 1.0": Case(
-        lambda: http_only(500, "HTTP/1.0"), "upstream_unavailable", "did not accept a WebSocket"
+        lambda: http_only(500, "HTTP/1.0"),
+        "upstream_unavailable",
+        "did not accept a WebSocket",
+        4101,
     ),
     "key in the reason": Case(
         lambda: scripted(closing(1008, f"bad key {CANARY} in ?key={CANARY}")),
@@ -161,20 +174,24 @@ CASES: Final = {
     "service down": Case(
         lambda: scripted(closing(1011, "The service is currently unavailable.")),
         "upstream_unavailable",
-        "send again in a while",
+        "1011, 'The service is currently unavailable.'",
+        4101,
     ),
-    "hangs up": Case(lambda: scripted(hanging_up), "upstream_unavailable", "1006"),
+    "hangs up": Case(lambda: scripted(hanging_up), "upstream_unavailable", "1006", 4101),
     "garbage": Case(lambda: scripted(garbage), "upstream_lost", "gone, [key]"),
 }
+IMPATIENT: Final = Limits(retrying_s=0.1)
+"""Of a gateway that tries once."""
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_fault(variant: str, case: Case, caplog: pytest.LogCaptureFixture) -> None:
     """The client hears cause and cure, the session lives unless it cannot, the key stays in."""
     caplog.set_level(logging.DEBUG)
+    limits = IMPATIENT if case.closes == 4101 else Limits()
     with (
         case.gemini() as url,
-        running.variant(variant, CANARY, url) as gateway,
+        running.variant(variant, CANARY, url, limits) as gateway,
         connect(gateway.url, close_timeout=1) as socket,
     ):
         socket.send(json.dumps({"type": "text", "text": "hi"}))
@@ -190,6 +207,18 @@ def test_fault(variant: str, case: Case, caplog: pytest.LogCaptureFixture) -> No
     assert CANARY not in json.dumps(heard) + end
     assert CANARY not in caplog.text
     assert "Traceback" not in caplog.text
+
+
+def test_check_tries_once() -> None:
+    """Whoever checks whether Gemini can be reached hears at once that it cannot."""
+    with scripted(closing(1011, "The service is currently unavailable.")) as url:
+        checked = terminal.run(
+            *(sys.executable, "-m", "livegate", "check", "--gemini-url", url),
+            environment=terminal.clean_environment(GEMINI_API_KEY=CANARY),
+        )
+    assert checked.returncode == 1
+    _, _, said = checked.stdout.partition("FAILED  setup")
+    assert "1011, 'The service is currently unavailable.'); come back in a while\n" in said
 
 
 def test_no_key(runtime: str) -> None:
@@ -233,16 +262,14 @@ class _Bomb(str):
         (b"[" * 100_000, "bad_json"),
         (b'{"type":"ping","data":' + b"[" * 100_000, "bad_json"),
         (b'{"type":"config","data":' + b'{"a":' * 40 + b"1" + b"}" * 41, "too_large"),
-        (b'{"type":"text","text":"%b"}' % (b"x" * 16 * MIB), "too_large"),
-        (b'{"type":"audio","data":"%b"}' % (b"A" * 16 * MIB), "too_large"),
+        (b'{"type":"text","text":"%b"}' % (b"x" * 15 * MIB), "too_large"),
         (b'{"type":"config","data":{"seed":%b}}' % (b"9" * 1_000_000), "too_large"),
         (b'{"type":"ping","data":NaN}', "bad_json"),
         (b'{"type":"text","text":"\\ud800"}', "bad_json"),
         (b'{"type":"text","text":"\\u0000"}', "bad_frame"),
         (b"\0", "bad_json"),
     ],
-    ids=["deep", "deep data", "deep config", "16 MB", "16 MB audio", "long", "nan", "surrogate",
-         "nul", "raw nul"],
+    ids=["deep", "deep data", "deep config", "15 MB", "long", "nan", "surrogate", "nul", "raw nul"],
 )  # fmt: skip
 def test_hostile_frame(variant: str, payload: bytes, code: str) -> None:
     """A hostile frame is answered with an error, and the session lives."""
@@ -273,7 +300,7 @@ def test_redirect(variant: str) -> None:
 
     with (
         _web(Redirect) as port,
-        running.variant(variant, CANARY, f"ws://127.0.0.1:{port}") as gateway,
+        running.variant(variant, CANARY, f"ws://127.0.0.1:{port}", IMPATIENT) as gateway,
         connect(gateway.url) as socket,
     ):
         socket.send('{"type":"text","text":"hi"}')
@@ -315,6 +342,20 @@ def test_reprs() -> None:
     held = _settings("ws://127.0.0.1:9")
     shown = repr(held) + str(held.target) + str(held.target.key) + f"{held.target.key!r}"
     assert CANARY not in shown
+
+
+def test_the_page_comes_back() -> None:
+    """The page that people try it with says come back, or stop, as the table of closes does."""
+    page = docs.ROOT / "examples" / "gemini_live_demo.html"
+    said = dict(
+        re.findall(r"^  (\d{4}): .*\$\{(RETRY|STOP)\}`,$", page.read_text("utf-8"), re.MULTILINE)
+    )
+    for code, close in CLOSES.items():
+        if close.advice is Advice.RETRY:
+            assert said.pop(str(code)) == "RETRY"
+        elif close.advice is Advice.RESUME:  # the page begins anew; and it has no 4000
+            assert said.pop(str(code), "RETRY") == "RETRY"
+    assert said == {"1006": "RETRY", "4200": "STOP", "4201": "STOP", "4203": "STOP"}
 
 
 def _settings(url: str) -> Settings:

@@ -5,6 +5,8 @@ import contextlib
 import json
 import queue
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from functools import partial
+from operator import attrgetter
 from socket import socket
 from typing import Any
 
@@ -102,9 +104,9 @@ def test_messages(runtime: str) -> None:
         client.send("caf\u00e9")
         client.send([b"\x00", b"\xff"])  # in fragments
         client.close(4321, "enough")
-    assert hearer.next() == Message("caf\u00e9".encode(), is_text=True)
-    assert hearer.next() == Message(b"\x00\xff", is_text=False)
-    assert hearer.next() == Closed(4321, "enough")
+        assert hearer.next() == Message("caf\u00e9".encode(), is_text=True)
+        assert hearer.next() == Message(b"\x00\xff", is_text=False)
+        assert hearer.next() == Closed(4321, "enough")
 
 
 @pytest.mark.parametrize("way_to_leave", ["no code", "end of TCP", "reset"])
@@ -153,6 +155,17 @@ def test_default_limit(runtime: str) -> None:
         assert isinstance(end, Closed)
         assert end.code == 1009
         assert terminal.closed(client) == 1009
+
+
+def test_far_above_the_limit(runtime: str) -> None:
+    """Who is in the middle of a message that is far too long hears 1009, too."""
+    hearer = Hearer()
+    with lending(runtime, hearer, max_size=MIB) as server:
+        for _ in range(5):
+            with connect(server.url, compression=None, close_timeout=1) as client:
+                with contextlib.suppress(websockets.ConnectionClosed):
+                    client.send(bytes(8 * MIB))
+                assert terminal.closed(client) == 1009
 
 
 def test_long_recording(way: str) -> None:
@@ -298,3 +311,14 @@ def test_framework_of_a_client_that_has_gone() -> None:
             await AsgiSocket({}, _no_more, _broken).send(b"{}", is_text=True)
 
     asyncio.run(send())
+
+
+def test_handshake_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should trio-websocket keep its handshakes to itself one day, nobody comes in unseen."""
+    monkeypatch.setattr(livegate.trio.client, "attrgetter", partial(attrgetter, "_nothing"))
+    with (
+        running.gateway("trio, handed over", settings("any", "ws://127.0.0.1:9")) as gateway,
+        connect(gateway.url, close_timeout=1) as client,
+    ):
+        assert json.loads(client.recv(PATIENCE_S))["code"] == "origin_refused"
+        assert terminal.closed(client) == 1008

@@ -8,12 +8,14 @@ import pytest
 import trio
 import trio.testing
 
+import exposition
 import livegate.asyncio
 import livegate.asyncio.relay
 import livegate.trio
 import livegate.trio.relay
 import running
 from livegate.protocol import SessionOptions
+from livegate.protocol.hello import Hello
 from livegate.shell.pump import Bell
 from livegate.shell.sockets import Closed, Message
 from livegate.shell.target import FAREWELL_S, target
@@ -29,7 +31,7 @@ class BadClient:
     never: Bell
     is_sending: Bell
     takes_messages: bool
-    peer: str = "192.0.2.1"
+    hello: Hello = attrs.field(factory=Hello)
     received: int = 0
     closed: list[int] = attrs.field(factory=list[int])
 
@@ -65,6 +67,7 @@ def serve(runtime: str, *, takes_messages: bool) -> tuple[list[int], float]:
     ) -> tuple[list[int], float]:
         client, since = BadClient(new_bell(), new_bell(), takes_messages), clock()
         await gateway.serve(client)
+        assert exposition.read(gateway.metrics.page())["session_faults_total"] == 1
         return client.closed, clock() - since
 
     if runtime == "trio":

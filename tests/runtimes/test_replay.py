@@ -2,6 +2,7 @@
 """Journals on disk, as `livegate serve` writes them and `livegate replay` reads them."""
 
 import base64
+import contextlib
 import io
 import json
 import logging
@@ -24,10 +25,14 @@ from livegate.cli import main
 from livegate.emulator import Emulator, Options
 from livegate.protocol import LocalProtocolError, SessionOptions, inputs, journal
 from livegate.protocol.journal import Header
+from livegate.protocol.secret import Secret
 from livegate.shell.identity import Identity
 from livegate.shell.journals import DEFAULT_MAX_MB, Journal, Journals, RecordedSession
 from livegate.shell.settings import Settings, settings
-from livegate.shell.target import Secret, SettingsError
+from livegate.shell.target import SettingsError
+from recorded import BY_NAME
+from resuming import Client
+from resuming import said as words
 from terminal import LIVEGATE
 
 KEY: Final = "AIzaCanaryCanaryCanary4711"
@@ -36,7 +41,6 @@ OPEN: Final = SessionOptions(session_id="9f3c01ab")
 NO_KEY: Final = attrs.evolve(OPEN, has_key=False)
 IDENTITY: Final = Identity("9f3c01ab", 7, b"salt")
 RECEIVE_S: Final = 20.0
-AT_ONCE_S: Final = 5.0
 
 
 @pytest.fixture(params=running.RUNTIMES)
@@ -83,7 +87,7 @@ def test_serve_records(runtime: str, tmp_path: Path) -> None:
             until(client, "response")
             server.signal(signal.SIGTERM)
             assert terminal.closed(client) == 1012
-        assert server.status(AT_ONCE_S) == 0, server.printed
+        assert server.status() == 0, server.printed
     paths = sorted(folder.iterdir())
     assert len(paths) == 2
     status, said = replayed("--quiet", *paths)
@@ -99,6 +103,41 @@ def test_serve_records(runtime: str, tmp_path: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_who_came_back(runtime: str, tmp_path: Path) -> None:
+    """So do the sessions of a client that comes back to its own, by its token alone, and anew."""
+    shared, other = "two processes have this one" * 2, "and a third has another" * 2
+    tokens: list[str] = []
+    with Emulator(options=Options(pace=0)) as gemini, contextlib.ExitStack() as stack:
+        command = (*LIVEGATE, "serve", "--gemini-url", gemini.url, "--port", "0")
+        urls: list[str] = []
+        for secret in (shared, shared, other):
+            environment = terminal.clean_environment(GEMINI_API_KEY=KEY, LIVEGATE_SECRET=secret)
+            recording = (*command, "--runtime", runtime, "--journal", str(tmp_path))
+            server = stack.enter_context(terminal.program(*recording, environment=environment))
+            urls.append(server.expect(r"ws://localhost:\d+/api/gemini/ws")[0])
+            server.expect("listening")
+        with Client(urls[0]) as client:
+            client.config()
+            client.converse("my name is Ada")
+            for url, is_whole, known in (
+                (urls[0], True, "my name is Ada"),
+                (urls[1], False, "my name is Ada"),
+                (urls[2], False, "nothing yet"),
+            ):
+                tokens.append(client.token)
+                client.cut()
+                client.url = url
+                assert client.come_back()["recovered"] is is_whole
+                client.ask("/recall")
+                client.until("turn_complete")
+                assert words(client.frames).endswith(known)
+    paths = [*tmp_path.iterdir()]
+    status, said = replayed("--quiet", *paths)
+    assert (status, said.count(": equal, ")) == (0, len(paths)), said
+    assert len(paths) == 4  # the one that it came back to, and one for each WebSocket after it
+    assert not any(one.encode() in path.read_bytes() for one in tokens for path in paths)
+
+
 def test_killed(runtime: str, tmp_path: Path) -> None:
     """What a killed process has recorded can be replayed, up to its last whole line."""
     command = (*LIVEGATE, "serve", "--emulator", "--port", "0", "--runtime", runtime)
@@ -109,7 +148,7 @@ def test_killed(runtime: str, tmp_path: Path) -> None:
             client.send('{"type":"text","text":"/long"}')
             until(client, "response")
             server.signal(signal.SIGKILL)
-            server.status(AT_ONCE_S)
+            server.status()
     path = only(tmp_path)
     status, said = replayed("--quiet", path)
     assert (status, said.count(": equal, ")) == (0, 1), said
@@ -151,6 +190,29 @@ def test_nothing_secret_is_on_disk(runtime: str, tmp_path: Path) -> None:
         assert base64.b64encode(hello[at : at + 48]).decode()[4:-4] not in text
     status, said = replayed("--quiet", path)
     assert status == 0, said
+
+
+@pytest.mark.parametrize("keeps_media", [True, False])
+def test_recordings(runtime: str, tmp_path: Path, *, keeps_media: bool) -> None:
+    """What was decoded of recordings is in the journal: it replays equal, with and without."""
+    hello = recordings.hello()
+    with Emulator(options=Options(pace=0)) as gemini:
+        asked = attrs.evolve(
+            settings(KEY, gemini.url), journal=tmp_path, journal_media=keeps_media
+        )
+        with running.gateway(runtime, asked) as gateway, connect(gateway.url) as client:
+            for name in ("webm-opus-250ms.webm", "mp4-opus-250ms.mp4"):
+                for piece in BY_NAME[name].pieces:
+                    client.send(piece)
+                client.send('{"type":"audio_end"}')
+                until(client, "turn_complete")
+            data = base64.b64encode(recordings.wav(hello.pcm, hello.rate)).decode()
+            client.send(json.dumps({"type": "audio", "data": data}))
+            until(client, "turn_complete")
+    path = only(tmp_path)
+    assert path.read_text().count('"type":"Decoded"') > 3
+    status, said = replayed("--quiet", path)
+    assert (status, said.count(": equal, ")) == (0, 1), said
 
 
 # On disk

@@ -35,7 +35,7 @@ SETUP: Final = (
     b'{"setup":{"model":"models/m","generationConfig":{"responseModalities":["AUDIO"]}}}'
 )
 READY: Final = '{"setupComplete":{}}'
-RECEIVE_S: Final = 10.0
+RECEIVE_S: Final = 20.0
 
 Act = Callable[[ServerConnection], Awaitable[None]]
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from livegate.protocol import Limits, audio, config, frames
 from livegate.protocol.config import Config, Plan
+from livegate.protocol.intake import Intake
 from livegate.protocol.profiles import PROFILES, TextPath
 from livegate.protocol.uplink import Uplink
 from sayings import (
@@ -47,9 +48,15 @@ def our_messages(said: Utterance, pen: Pen, uplink: Uplink, plan: Plan) -> list[
     sent: list[Json] = []
     for payload in as_frames(said, pen):
         frame = frames.decode(payload, LIMITS)
-        assert not isinstance(frame, frames.ConfigFrame | frames.Interrupt | frames.Ping)
-        messages = [json.loads(one) for one in uplink.encode(frame, plan)]
-        sent += joined(messages) if isinstance(frame, frames.Audio) else messages
+        assert not isinstance(
+            frame, frames.ConfigFrame | frames.Interrupt | frames.Ping | frames.Resume
+        )
+        if isinstance(frame, frames.Audio):
+            sound = Intake().take(frame, 0.0)
+            assert sound is not None
+            sent += joined([json.loads(one) for one in uplink.encode(sound, plan)])
+        else:
+            sent += [json.loads(one) for one in uplink.encode(frame, plan)]
     return sent
 
 

@@ -15,6 +15,9 @@ WIRE: Final = ROOT / "docs" / "wire.md"
 README: Final = ROOT / "README.md"
 EMBEDDING: Final = ROOT / "docs" / "embedding.md"
 MOUNTING: Final = ROOT / "docs" / "mounting.md"
+OPERATIONS: Final = ROOT / "docs" / "operations.md"
+ACCESS: Final = ROOT / "docs" / "access.md"
+RESUMING: Final = ROOT / "docs" / "resuming.md"
 JOURNAL: Final = ROOT / "docs" / "journal.md"
 PAGES: Final = sorted(
     page

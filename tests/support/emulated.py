@@ -12,6 +12,7 @@ from livegate.protocol.emulator import (
     Hello,
     Link,
     Options,
+    Pong,
     Send,
     Service,
 )
@@ -82,5 +83,7 @@ class EmulatedSystem:
                     self._core.feed(transcript.GeminiCloses(code, reason))
                 case Abort():
                     self._core.feed(transcript.GeminiCloses(1006, ""))
+                case Pong():
+                    pass
                 case _:
                     assert_never(command)

@@ -15,6 +15,8 @@ from livegate.protocol.emulator import (
     Hello,
     Link,
     Options,
+    Pinged,
+    Pong,
     Send,
     Service,
     tone_of,
@@ -50,6 +52,7 @@ class Player:
         self.link = Link(self.service, Hello(PATH, "key"))
         self.now = now
         self.got: list[tuple[float, Send]] = []
+        self.pongs: list[tuple[float, bytes]] = []
         self.end: Close | Abort | None = None
         self.send({"setup": {"model": f"models/{model}", **setup}})
 
@@ -76,8 +79,12 @@ class Player:
         response = {"id": call_id, "response": {"output": "sunny"}, **fields}
         self.send({"toolResponse": {"functionResponses": [response]}})
 
+    def ping(self, payload: bytes = b"") -> None:
+        """Send a ping."""
+        self._handle(Pinged(payload))
+
     def hang_up(self) -> None:
-        """Leave."""
+        """Leave: TCP's end too."""
         self._handle(Gone())
 
     def wait(self, seconds: float = 60.0) -> None:
@@ -91,10 +98,13 @@ class Player:
     def _handle(self, event: Event) -> None:
         for command in self.link.handle(event, self.now):
             assert self.end is None, "a command came after the end"
-            if isinstance(command, Send):
-                self.got.append((self.now, command))
-            else:
-                self.end = command
+            match command:
+                case Send():
+                    self.got.append((self.now, command))
+                case Pong(payload=payload):
+                    self.pongs.append((self.now, payload))
+                case Close() | Abort():
+                    self.end = command
 
     @property
     def messages(self) -> list[Json]:

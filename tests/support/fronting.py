@@ -44,7 +44,8 @@ async def _serve(
         assert task is not None
         connections.add(task)
         try:
-            with contextlib.suppress(OSError):
+            # At the end they are cancelled; before Python 3.12 asyncio makes a fault of that.
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 await _join(reader, writer, port)
         finally:
             connections.discard(task)

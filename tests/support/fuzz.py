@@ -22,6 +22,7 @@ import strategies as pools
 from livegate.protocol import SessionOptions
 from livegate.protocol.inputs import Side
 from livegate.protocol.states import TRANSITIONS, Phase
+from livegate.protocol.testing.recordings import FORMS, Shape, pieces_of
 from world import LIMITS, Cell, World, counted_cells
 
 ENOUGH: Final = 1000
@@ -32,7 +33,7 @@ _LONG_MINUTES: Final = 20
 class Move:
     """Something that may happen now."""
 
-    weight: int
+    weight: float
     may: Callable[[World], bool]
     do: Callable[[World, random.Random], None]
 
@@ -44,6 +45,17 @@ def _speaks(world: World) -> bool:
 def _frame(world: World, rng: random.Random) -> None:
     payload, is_text = rng.choice(pools.FRAMES)
     world.frame(payload, is_text=is_text)
+
+
+def _record(world: World, rng: random.Random) -> None:
+    shape = Shape(
+        samples=rng.choice((4, 52, 13_004)),
+        says_size=rng.random() < 0.7,
+        cuts=tuple(sorted(rng.random() for _ in range(rng.randrange(3)))),
+        head=0,
+        forms=tuple(rng.randrange(len(FORMS)) for _ in range(3)),
+    )
+    world.record(pieces_of(shape, len(world.history), may_cut_head=False))
 
 
 def _junk(world: World, rng: random.Random) -> None:
@@ -65,8 +77,52 @@ def _send(world: World, rng: random.Random, side: Side) -> None:
     world.send(side, rng.choice((1, 100, 10_000, 10**9)))
 
 
+def _step(world: World) -> None:
+    """Let Gemini take the next link, or let the pause pass."""
+    if world.link_state == "dialling":
+        world.open_link()
+    elif world.link_state == "open" and world.may_hear:
+        world.accept_setup()
+    else:
+        world.reach_deadline()
+
+
+def _break_links(world: World, rng: random.Random) -> None:
+    """Gemini takes each link and breaks it, whether or not anything was asked on it."""
+    for _ in range(rng.choice((3, 40))):
+        if world.is_over:
+            return
+        if world.link_state == "ready":
+            if world.may_speak and rng.random() < 0.9:
+                world.text()
+            if world.may_speak and rng.random() < 0.3:
+                world.config({"temperature": rng.randrange(20) / 10}, is_good=True)
+            world.lose_link(1006, "")
+        else:
+            _step(world)
+
+
+def _renew(world: World, rng: random.Random) -> None:
+    """An answer ends, and so does the link; the next one may not come about."""
+    for payload in pools.ENDING:
+        if world.may_hear and world.link_state == "ready":
+            world.hear(payload)
+    if world.link_state == "dialling":
+        world.open_link()
+    if world.link_state == "open" and rng.random() < 0.5:
+        world.lose_link(1006, "")
+
+
+def _never_end(world: World, rng: random.Random) -> None:
+    """An answer does not end, though the link grows old, or has to end."""
+    for payload in rng.sample(pools.ENDLESS, 2):
+        if world.may_hear and world.link_state == "ready":
+            world.hear(payload)
+    world.pass_time(481.0)
+
+
 def _end(world: World, rng: random.Random) -> None:
-    rng.choice((world.leave, world.shut_down))()
+    rng.choice((world.leave, world.shut_down, world.dismiss, world.move))()
 
 
 MOVES: Final = (
@@ -76,6 +132,13 @@ MOVES: Final = (
         1, _speaks, lambda world, rng: world.config(rng.choice(pools.BAD_CONFIGS), is_good=False)
     ),
     Move(14, _speaks, _frame),
+    Move(2, _speaks, _record),
+    Move(
+        5,
+        lambda world: world.may_speak and bool(world.rest),
+        lambda world, _: world.record(world.rest),
+    ),
+    Move(14, lambda world: bool(world.steps), lambda world, _: world.decode()),
     Move(3, _speaks, _junk),
     Move(
         14, lambda world: world.may_hear, lambda world, rng: world.hear(rng.choice(pools.GEMINI))
@@ -102,6 +165,9 @@ MOVES: Final = (
         lambda world: world.link_state == "open",
         lambda world, _: world.lose_link(1007, "Request contains an invalid argument."),
     ),
+    Move(0.3, lambda world: world.link_state != "", _break_links),
+    Move(0.5, lambda world: world.link_state == "ready", _renew),
+    Move(0.3, lambda world: world.link_state == "ready", _never_end),
     Move(1, lambda world: world.link > 0, lambda world, _: world.replay_old_link()),
     Move(
         6, lambda world: world.client.size > 0, lambda world, rng: _send(world, rng, Side.CLIENT)
@@ -114,7 +180,12 @@ MOVES: Final = (
     Move(
         4,
         lambda _: True,
-        lambda world, rng: world.pass_time(rng.choice((0.01, 0.5, 1.1, 3.0, 11.0, 70.0))),
+        lambda world, rng: world.pass_time(rng.choice((0.01, 0.5, 1.1, 3.0, 11.0, 31.0, 70.0))),
+    ),
+    Move(
+        0.3,
+        lambda world: world.link_state == "ready",
+        lambda world, rng: world.pass_time(rng.choice((121.0, 481.0, 541.0, 3301.0))),
     ),
     Move(
         3,

@@ -5,7 +5,8 @@
 
 mutmut makes and judges the mutants, in a copy of the code under `build/mutation`. A run that was
 interrupted goes on where it was, unless the code or a test has changed meanwhile. What functions
-do is mutated; the tables beside them are broken by `mutate_tables.py`.
+do is mutated; the tables beside them are broken by `mutate_tables.py`. What reads media is left
+out: recordings judge it, and FFmpeg, which the core's own tests do not have.
 
 A mutant that no test notices must be listed in `tests/data/surviving_mutants.txt`, under the
 reason why it may live. The run fails if one is not, if a listed one does not survive, and if
@@ -31,16 +32,20 @@ ROOT: Final = Path(__file__).parent.parent.parent
 COPY: Final = ROOT / "build" / "mutation"
 LISTED: Final = ROOT / "tests" / "data" / "surviving_mutants.txt"
 MODULES: Final = (
-    *("states", "session", "turns", "line", "memory", "terms", "flow", "timers", "speech"),
+    *("states", "session", "leg", "conversation", "history", "client", "missed"),
+    *("turns", "line", "memory", "terms", "flow", "timers", "speech"),
     *("uplink", "outbox", "frames", "gemini", "config", "settings", "audio", "replies"),
-    *("verdicts", "_json", "errors"),
+    *("verdicts", "_json", "errors", "tally", "pages", "playback", "link"),
+    *("intake", "decoding", "hearing", "media.kinds", "breaker"),
 )
-MUTATED: Final = tuple(f"src/livegate/protocol/{module}.py" for module in MODULES)
+MUTATED: Final = tuple(
+    f"src/livegate/protocol/{module.replace('.', '/')}.py" for module in MODULES
+)
 LEAST_PERCENT: Final = 95
 _JOBS: Final = "2"
 _PACKAGE: Final = "livegate.protocol"
-_OTHERS: Final = ("emulator", "purity", "testing", "wire")
-"""Tests of what is around the core, by the beginnings of their names."""
+_OTHERS: Final = ("connection", "emulator", "long_streams", "purity", "testing", "wire")
+"""Tests of what is around the core, or of its memory, by the beginnings of their names."""
 _CONFIG: Final = """
 [tool.mutmut]
 source_paths = ["src"]
@@ -49,11 +54,12 @@ pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "mutmut_plugin", "--asser
 pytest_add_cli_args_test_selection = {tests}
 use_git_change_detection = false
 process_isolation = "{isolation}"
+timeout_multiplier = 3.0
 forkserver_warmup = "import"
 preload_modules_file = "preloaded.txt"
 """
 _PRELOADED: Final = "attrs\nhypothesis.stateful\nhypothesis.strategies\nmsgspec\npytest\n"
-_RESULT: Final = re.compile(rf"^ +({_PACKAGE}\.(\w+)\.\S+): (.+)$", re.MULTILINE)
+_RESULT: Final = re.compile(rf"^ +({_PACKAGE}\.[\w.]+\.x[_ǁ]\S+): (.+)$", re.MULTILINE)
 _ALIVE: Final = frozenset({"survived", "no tests", "not checked", "suspicious"})
 """What mutmut says of a mutant for which no test failed; a crash or a timeout is a failure."""
 
@@ -68,7 +74,7 @@ class Mutant:
     @property
     def module(self) -> str:
         """The module that it is in."""
-        return self.function.partition(".")[0]
+        return next(module for module in MODULES if self.function.startswith(f"{module}."))
 
     def __str__(self) -> str:
         return "\n".join((self.function, *self.change))
@@ -82,7 +88,11 @@ def prepare() -> None:
         for path in sorted((ROOT / folder).rglob("*.*"))
         if path.suffix != ".pyc"
     ]
-    files += sorted((ROOT / "tests" / "data").rglob("*.json"))
+    files += [
+        path
+        for path in sorted((ROOT / "tests" / "data").rglob("*"))
+        if path.is_file() and path != LISTED
+    ]
     files += [ROOT / "tests" / "conftest.py", ROOT / "pyproject.toml"]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     if (COPY / digest).exists():
@@ -140,6 +150,11 @@ def mutmut(*arguments: str) -> str:
     return done.stdout
 
 
+def _module_of(name: str) -> str:
+    """Return the module of the mutant that mutmut calls by this name."""
+    return re.split(r"\.x[_ǁ]", name.removeprefix(f"{_PACKAGE}."))[0]
+
+
 def judge(modules: Sequence[str], names: list[str], *, isolation: str) -> dict[str, str]:
     """Have these mutants judged, or all that are not yet; return mutmut's name -> result.
 
@@ -155,8 +170,8 @@ def judge(modules: Sequence[str], names: list[str], *, isolation: str) -> dict[s
     mutmut("run", "--max-children", _JOBS, *names)
     return {
         name: said
-        for name, module, said in _RESULT.findall(mutmut("results", "--all", "true"))
-        if module in (modules or MODULES)
+        for name, said in _RESULT.findall(mutmut("results", "--all", "true"))
+        if _module_of(name) in (modules or MODULES)
     }
 
 
@@ -193,7 +208,7 @@ def main(*modules: str) -> int:
         found = judge(modules, again, isolation="forkserver")
     judged: defaultdict[str, Counter[bool]] = defaultdict(Counter)
     for name, said in found.items():
-        judged[name.split(".")[2]][said in _ALIVE] += 1
+        judged[_module_of(name)][said in _ALIVE] += 1
     alive = {shown(name) for name, said in found.items() if said in _ALIVE}
     known = {mutant for mutant in listed() if mutant.module in judged}
     for mutant in sorted(alive - known):
@@ -201,10 +216,10 @@ def main(*modules: str) -> int:
     for mutant in sorted(known - alive):
         print(f"is listed, but did not survive: {mutant}\n")
     judged["all"] = sum(judged.values(), Counter[bool]())
-    print(f"{'':10} mutants  killed  survived")
+    print(f"{'':14} mutants  killed  survived")
     for module, count in judged.items():
         percent = 100 * count[False] / count.total()
-        print(f"{module:10}{count.total():8}{count[False]:8}{count[True]:10}{percent:8.1f} %")
+        print(f"{module:14}{count.total():8}{count[False]:8}{count[True]:10}{percent:8.1f} %")
     print(f"{time.monotonic() - began:.0f} s")
     # Of all together: one equivalent change is 3 % of the smallest module.
     is_enough = 100 * judged["all"][False] >= LEAST_PERCENT * judged["all"].total()

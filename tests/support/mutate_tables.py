@@ -54,13 +54,16 @@ SUBSET: Final = tuple(
         "audio",
         "properties",
         "machine",
+        "admission",
     )
 )
 _TRANSCRIPTS: Final = transcripts.load()
-# In HANDOVER a config is at the head of the line, so that a lost link is followed by another at
-# once: by way of UNLINKED, of REFUSED, or straight away.
+# No answer is waited for in these states, so none is given up; the rows make the table whole.
 EQUIVALENT: Final = frozenset(
-    f"TRANSITIONS[HANDOVER][LINK_LOST] = {phase}" for phase in ("DIALING", "REFUSED")
+    f"TURNS[{turn.name}][GIVEN_UP] = {other.name}"
+    for turn in (states.Turn.IDLE, states.Turn.MODEL)
+    for other in states.Turn
+    if other is not turn
 )
 Table = MutableMapping[object, object]
 _JOBS: Final = 2
@@ -115,17 +118,21 @@ def _shown(value: object) -> str:
 
 
 def _verdicts() -> Iterator[Mutant]:
-    for name in ("LIVE", "SETTING_UP", "RESUMING"):
-        table = getattr(verdicts, name)
+    tables = _inner(verdicts.TABLES)
+    others = (
+        *(verdicts._KEY, verdicts._QUOTA, verdicts._HANDLE, verdicts._MODEL),
+        *(verdicts._SETUP, verdicts._UNAVAILABLE, verdicts._LOST),
+    )
+    for stage, table in list(verdicts.TABLES.items()):
         for at, row in enumerate(table):
-            said = f"verdicts.{name}[{at}: {row.reason!r}]"
+            said = f"verdicts.TABLES[{stage.name}][{at}: {row.reason!r}]"
             without = (*table[:at], *table[at + 1 :])
-            yield Mutant(f"{said} deleted", _assignment((verdicts,), name, without))
-            for other in (verdicts._KEY, verdicts._QUOTA, verdicts._SETUP, verdicts._LOST):
+            yield Mutant(f"{said} deleted", _change(tables, stage, without))
+            for other in others:
                 if other != row.verdict:
                     changed = (*table[:at], attrs.evolve(row, verdict=other), *table[at + 1 :])
-                    means = f"{said} = {other.code}"
-                    yield Mutant(means, _assignment((verdicts,), name, changed))
+                    means = f"{said} = {other.happened}"
+                    yield Mutant(means, _change(tables, stage, changed))
 
 
 def _profiles() -> Iterator[Mutant]:
@@ -219,10 +226,8 @@ def mutants() -> Iterator[Mutant]:
     yield from _members("RETIRED", (profiles, config))
     yield from _keys()
     yield from _members("LABELS", (settings, config))
-    yield from _rows("LATER", _inner(settings.LATER))
     yield from _rows("_READERS", _inner(frames._READERS))
     yield from _audiences()
-    yield from _members("_CONTAINERS", (audio,))
     yield from _members("_SAID_PCM", (audio,))
 
 

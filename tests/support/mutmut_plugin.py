@@ -8,7 +8,7 @@ mutmut asks only those tests about a mutant that have run its function, by their
 - pytest escapes a name anew when it collects the tests once more in the same process, and then
   does not find it.
 - mutmut takes a test that was not found for one that failed. Here the mutant survives, so that it
-  does not go unnoticed.
+  does not go unnoticed; but where a file of tests could not be imported, the mutant has broken it.
 """
 
 import os
@@ -28,6 +28,8 @@ class Plugin:
 
     def __init__(self) -> None:
         self._imported: set[str] = set()
+        self._is_broken = False
+        """A file of tests could not be imported."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -35,6 +37,10 @@ class Plugin:
         for mark in metafunc.definition.iter_markers("parametrize"):
             if mark._param_ids_from is not None:
                 object.__setattr__(mark._param_ids_from, "_param_ids_generated", None)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take note of what cannot be collected."""
+        self._is_broken |= report.failed
 
     def pytest_collection_finish(self) -> None:
         """Take note of what ran during the imports."""
@@ -47,7 +53,8 @@ class Plugin:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Let no mutant die of a test that was not found."""
         is_mutant = "__mutmut_" in os.environ.get("MUTANT_UNDER_TEST", "")
-        if is_mutant and session.exitstatus == pytest.ExitCode.USAGE_ERROR:
+        is_lost = session.exitstatus == pytest.ExitCode.USAGE_ERROR and not self._is_broken
+        if is_mutant and is_lost:
             os._exit(pytest.ExitCode.OK)  # of this process, which is the mutant's own
 
 

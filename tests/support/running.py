@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from functools import partial
 from socket import socket
 from types import MappingProxyType, ModuleType
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -17,12 +17,14 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 from trio_websocket import WebSocketConnection, WebSocketRequest, WebSocketServer
+from websockets import Subprotocol
 from websockets.asyncio.server import ServerConnection
 from websockets.sync.connection import Connection
 
 import livegate.asyncio
 import livegate.trio
 from fronting import over_tls
+from livegate.protocol import Limits, tokens
 from livegate.shell.asgi import App
 from livegate.shell.settings import Settings, settings
 from livegate.shell.sockets import listen
@@ -39,12 +41,13 @@ SDK: Final = "asyncio, sdk"
 """asyncio, with the links of google-genai."""
 VARIANTS: Final = (*RUNTIMES, *HANDED, SDK)
 """Each runtime with sockets and links of its own, and with those of others."""
-_START_S: Final = 10.0
+_START_S: Final = 20.0
 MAX_MESSAGE: Final = 64 * 1024 * 1024
 """Above livegate's own limit, which tells the client."""
 
+Select = Callable[[Sequence[str]], str | None]
 Until = Callable[[], Awaitable[None]]
-Serve = Callable[[Sequence[socket], Until], Awaitable[None]]
+Serve = Callable[[Sequence[socket], Until], Awaitable[object]]
 
 
 @attrs.frozen
@@ -73,15 +76,28 @@ async def asyncio_server(
     until: Until,
     *,
     max_size: int = MAX_MESSAGE,
+    select: Select = tokens.selected,
 ) -> None:
     """Give each connection of websockets' to somebody."""
+
+    def selected(_: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        found = select(offered)
+        return None if found is None else Subprotocol(found)
 
     async def taken(connection: ServerConnection) -> None:
         await take(connection)
 
     async with contextlib.AsyncExitStack() as stack:
         for one in sockets:
-            await stack.enter_async_context(websockets.serve(taken, sock=one, max_size=max_size))
+            await stack.enter_async_context(
+                websockets.serve(
+                    taken,
+                    sock=one,
+                    max_size=max_size,
+                    compression=None,
+                    select_subprotocol=selected,
+                )
+            )
         await until()
 
 
@@ -91,11 +107,13 @@ async def trio_server(
     until: Until,
     *,
     max_size: int = MAX_MESSAGE,
+    select: Select = tokens.selected,
 ) -> None:
     """Give each connection of trio-websocket's to somebody."""
 
     async def taken(request: WebSocketRequest) -> None:
-        await take(await request.accept())
+        selected = select(request.proposed_subprotocols)
+        await take(await request.accept(subprotocol=selected))
 
     listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in sockets]
     server = WebSocketServer(taken, listeners, max_message_size=max_size)
@@ -105,9 +123,21 @@ async def trio_server(
         nursery.cancel_scope.cancel()
 
 
+def _gateway(face: ModuleType, settings: Settings) -> Any:
+    """Return a gateway of a runtime's."""
+    return face.Gateway(
+        settings.target,
+        settings.session,
+        rules=settings.rules,
+        session_type=settings.session_type,
+        seals=settings.seals,
+        breaker=settings.breaker,
+    )
+
+
 async def handed_on_asyncio(settings: Settings, sockets: Sequence[socket], until: Until) -> None:
     """Serve the connections of websockets' server."""
-    gateway = livegate.asyncio.Gateway(settings.target, settings.session)
+    gateway = _gateway(livegate.asyncio, settings)
 
     async def until_drained() -> None:
         async with gateway:
@@ -118,7 +148,7 @@ async def handed_on_asyncio(settings: Settings, sockets: Sequence[socket], until
 
 async def handed_on_trio(settings: Settings, sockets: Sequence[socket], until: Until) -> None:
     """Serve the connections of trio-websocket's server."""
-    gateway = livegate.trio.Gateway(settings.target, settings.session)
+    gateway = _gateway(livegate.trio, settings)
 
     async def until_drained() -> None:
         async with gateway:
@@ -131,10 +161,10 @@ async def routed(
     face: ModuleType, settings: Settings, sockets: Sequence[socket], until: Until
 ) -> None:
     """Serve the WebSockets that a route of Starlette's has accepted."""
-    gateway = face.Gateway(settings.target, settings.session)
+    gateway = _gateway(face, settings)
 
     async def take(websocket: WebSocket) -> None:
-        await websocket.accept()
+        await websocket.accept(subprotocol=tokens.selected(websocket.scope["subprotocols"]))
         await gateway.serve(face.AsgiSocket(websocket.scope, websocket.receive, websocket.send))
 
     async def until_drained() -> None:
@@ -148,7 +178,7 @@ async def routed(
 
 
 WAYS: Final[
-    Mapping[str, tuple[str, Callable[[Settings, Sequence[socket], Until], Awaitable[None]]]]
+    Mapping[str, tuple[str, Callable[[Settings, Sequence[socket], Until], Awaitable[object]]]]
 ] = MappingProxyType(
     {
         "asyncio": ("asyncio", livegate.asyncio.serve),
@@ -171,17 +201,28 @@ def gateway(way: str, settings: Settings) -> contextlib.AbstractContextManager[R
 
 
 @contextlib.contextmanager
-def variant(name: str, key: str, gemini_url: str) -> Generator[Running, None, None]:
+def variant(
+    name: str,
+    key: str,
+    gemini_url: str,
+    limits: Limits | None = None,
+    changed: Callable[[Settings], Settings] = lambda usual: usual,
+) -> Generator[Running, None, None]:
     """Serve a variant for as long as the block runs; the SDK gets Gemini behind TLS."""
+
+    def limited(asked: Settings) -> Settings:
+        session = attrs.evolve(asked.session, limits=limits or Limits())
+        return changed(attrs.evolve(asked, session=session))
+
     with contextlib.ExitStack() as stack:
         if name == SDK:
             ca_file = None
             if gemini_url.startswith("ws:"):
                 gemini_url, ca_file = stack.enter_context(over_tls(gemini_url))
             asked = settings(key, gemini_url, upstream="sdk", ca_file=ca_file)
-            yield stack.enter_context(gateway("asyncio", asked))
+            yield stack.enter_context(gateway("asyncio", limited(asked)))
         else:
-            yield stack.enter_context(gateway(name, settings(key, gemini_url)))
+            yield stack.enter_context(gateway(name, limited(settings(key, gemini_url))))
 
 
 @contextlib.contextmanager
@@ -273,5 +314,5 @@ def server(runtime: str, serve: Serve) -> Generator[Running, None, None]:
         assert not thread.is_alive(), "the gateway did not end"
 
 
-async def _awaited(work: Awaitable[None]) -> None:
+async def _awaited(work: Awaitable[object]) -> None:
     await work

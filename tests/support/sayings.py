@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias, assert_never
 import attrs
 from hypothesis import strategies as st
 
+from livegate.protocol.media import kinds
 from wishes import Json, Pen, free_objects
 
 
@@ -57,7 +58,9 @@ Utterance: TypeAlias = Words | Sound | Picture | Ends | Spell | Results
 _text = st.text(min_size=1, max_size=20).filter(lambda found: found.strip() and "\0" not in found)
 _sounds = st.builds(
     Sound,
-    st.binary(min_size=2, max_size=200).map(lambda found: found[: len(found) // 2 * 2]),
+    st.binary(min_size=2, max_size=200)
+    .map(lambda found: found[: len(found) // 2 * 2])
+    .filter(lambda found: not (kinds.begins(found) or kinds.may_begin(found))),
     st.sampled_from([8_000, 16_000, 24_000, 44_100, 48_000, 192_000]),
 )
 _wild_json: Final[st.SearchStrategy[Any]] = st.recursive(

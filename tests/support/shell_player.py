@@ -11,7 +11,8 @@ from typing import Protocol, assert_never
 
 import attrs
 
-from livegate.protocol import transcript
+from livegate.protocol import tokens, transcript
+from livegate.protocol.hello import Hello
 from livegate.protocol.inputs import Fault
 from livegate.protocol.transcript import Step, Transcript
 from livegate.shell.faults import DialError
@@ -43,12 +44,14 @@ class Runtime:
 class MemoryClient:
     """A client's WebSocket."""
 
-    peer = "192.0.2.1"
-
-    def __init__(self, bell: Bell) -> None:
+    def __init__(self, bell: Bell, *, is_v1: bool = False) -> None:
+        offered = (tokens.V1,) if is_v1 else ()
+        self.hello = Hello(peer="192.0.2.1", subprotocols=offered)
+        self.tokens: list[str] = []
+        """For coming back."""
         self._bell = bell
         self._to_gateway: deque[Message | Closed] = deque()
-        self.got: deque[bytes] = deque()
+        self.got: deque[Message] = deque()
         self.closed: list[int] = []
 
     def put(self, event: Message | Closed) -> None:
@@ -64,9 +67,10 @@ class MemoryClient:
 
     async def send(self, payload: bytes, *, is_text: bool) -> None:
         """Take a frame."""
-        assert is_text
         assert not self.closed, "a frame after the close"
-        self.got.append(payload)
+        self.got.append(Message(payload, is_text))
+        if is_text and (frame := json.loads(payload))["type"] == "session":
+            self.tokens.append(frame["token"])
 
     async def close(self, code: int, reason: str) -> None:
         """Take the close."""
@@ -124,7 +128,8 @@ class ShellPlayer:
     def __init__(self, told: Transcript, runtime: Runtime) -> None:
         self._told = told
         self._runtime = runtime
-        self._client = MemoryClient(runtime.new_bell())
+        self._clients: list[MemoryClient] = []
+        """The newest is the last."""
         self._dials: deque[MemoryUpstream] = deque()
         self._links: list[MemoryUpstream] = []
         self._closed_links = 0
@@ -157,27 +162,36 @@ class ShellPlayer:
                     f"{self._told.name}.txt:{step.line}: {step.text}\n  {error}"
                 ) from None
         left = {
-            "frames to the client": list(self._client.got),
+            "frames to the client": [list(one.got) for one in self._clients if one.got],
             "messages to Gemini": [list(link.got) for link in self._links if link.got],
             "dials": list(self._dials),
             "closed links": self._closed_links,
         }
         unexpected = {what: found for what, found in left.items() if found}
-        self._client.put(Closed(1001))
+        for client in self._clients[-1:]:
+            client.put(Closed(1000))
         assert not unexpected, f"{self._told.name}.txt, at the end: {unexpected}"
 
     async def _play(self, step: Step, gateway: Gateway) -> None:
         match step.action:
-            case transcript.ClientOpens():
-                self._runtime.start(lambda: gateway.serve(self._client))
+            case transcript.ClientOpens(is_v1=is_v1):
+                self._connect(gateway, is_v1=is_v1)
+            case transcript.ClientReturns(seq=seq):
+                token = [token for one in self._clients for token in one.tokens][-1]
+                data = {"session": token, "seq": seq}
+                self._connect(gateway, is_v1=True)
+                resume = json.dumps({"type": "resume", "data": data}).encode()
+                self._client.put(Message(resume, is_text=True))
             case transcript.ClientSends(payload=payload, is_text=is_text):
                 self._client.put(Message(payload, is_text))
             case transcript.ClientGets(expected=expected):
-                _expect(expected, self._client.got)
+                got = self._client.got
+                _expect(expected, _seen(got.popleft()) if got else None)
             case transcript.ClientLeaves(code=code):
                 self._client.put(Closed(code))
             case transcript.ClientClosed(code=code):
-                assert self._client.closed == [code], f"closed with {self._client.closed}"
+                closed = [one.closed for one in self._clients]
+                assert [code] in closed, f"closed with {closed}"
             case transcript.GeminiDialled():
                 self._take_dial()
             case transcript.GeminiOpens():
@@ -185,7 +199,8 @@ class ShellPlayer:
             case transcript.GeminiUnreachable(fault=fault):
                 self._take_dial().decide(fault)
             case transcript.GeminiGets(expected=expected):
-                _expect(expected, self._oldest_unread())
+                messages = self._oldest_unread()
+                _expect(expected, json.loads(messages.popleft()) if messages else None)
             case transcript.GeminiSends(payload=payload):
                 self._links[-1].put(payload)
             case transcript.GeminiCloses(code=code, reason=reason):
@@ -195,10 +210,21 @@ class ShellPlayer:
                 self._closed_links -= 1
             case transcript.TimePasses(seconds=seconds):
                 await self._runtime.sleep(seconds)
+            case transcript.ClientDismissed():
+                raise AssertionError("a gateway decides this itself")
             case transcript.ShutsDown():
                 self._runtime.start(gateway.drain)
             case _:
                 assert_never(step.action)
+
+    @property
+    def _client(self) -> MemoryClient:
+        return self._clients[-1]
+
+    def _connect(self, gateway: Gateway, *, is_v1: bool) -> None:
+        client = MemoryClient(self._runtime.new_bell(), is_v1=is_v1)
+        self._clients.append(client)
+        self._runtime.start(lambda: gateway.serve(client))
 
     def _take_dial(self) -> MemoryUpstream:
         if self._dials:
@@ -211,6 +237,9 @@ class ShellPlayer:
         return next((link.got for link in self._links if link.got), deque[bytes]())
 
 
-def _expect(expected: object, queue: deque[bytes]) -> None:
-    got = json.loads(queue.popleft()) if queue else None
-    assert transcript.fits(expected, got), f"got {json.dumps(got)}"
+def _seen(frame: Message) -> object:
+    return json.loads(frame.payload) if frame.is_text else frame.payload
+
+
+def _expect(expected: object, got: object) -> None:
+    assert transcript.fits(expected, got), f"got {got!r}"

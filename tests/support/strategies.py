@@ -5,6 +5,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
+from livegate.protocol.frames import TYPES
 from livegate.protocol.inputs import Fault
 from livegate.protocol.testing import strategies as shipped
 
@@ -21,6 +22,9 @@ CONFIGS: Final[tuple[dict[str, object], ...]] = (
     {"model": None},
     {"events": "all"},
     {"events": []},
+    {"audio": {"format": "wav"}, "response_modalities": ["AUDIO"]},
+    {"audio": {"encoding": "binary"}},
+    {"audio": None},
     {"vad": {"disabled": True}},
     {"vad": None},
     {"generation_config": {"temperature": 0.1, "maxTokens": 7, "nonsense": 1}, "resumable": True},
@@ -31,6 +35,7 @@ BAD_CONFIGS: Final[tuple[dict[str, object], ...]] = (
     {"temperature": 99},
     {"voice": "Nobody"},
     {"response_modalities": []},
+    {"audio": {"per": "minute"}},
     {"generation_config": 7},
     {"temperature": 0.1, "generation_config": {"temperature": 0.2}},
     {f"key{number}": 1 for number in range(101)},
@@ -93,6 +98,19 @@ GEMINI: Final[tuple[bytes, ...]] = (
     b'{"usageMetadata":{"totalTokenCount":5}}',
     b'{"setupComplete":{}}',
 )
+ENDING: Final[tuple[bytes, ...]] = (
+    _content(outputTranscription={"text": "SAID"}),
+    _content(turnComplete=True),
+    _content(turnComplete=True),
+    b'{"sessionResumptionUpdate":{"newHandle":"k","resumable":true}}',
+    b'{"goAway":{"timeLeft":"50s"}}',
+)
+"""How a link ends that Gemini ends in good order."""
+ENDLESS: Final[tuple[bytes, ...]] = (
+    _parts(_SOUND),
+    b'{"goAway":{"timeLeft":"900s"}}',
+    b'{"goAway":{"timeLeft":"3s"}}',
+)
 GEMINI_JUNK: Final[tuple[bytes, ...]] = (
     b"",
     b"\xff",
@@ -116,27 +134,12 @@ json_values: Final[st.SearchStrategy[object]] = st.recursive(
     ),
     max_leaves=8,
 )
-_TYPES: Final = [
-    "config",
-    "message",
-    "text",
-    "audio",
-    "audio_end",
-    "activity_start",
-    "activity_end",
-    "image",
-    "video",
-    "tool_response",
-    "interrupt",
-    "ping",
-    "resume",
-]
 json_frames: Final = st.dictionaries(
     st.sampled_from(["data", "text", "mime_type", "model", "temperature", "extra"]),
     json_values,
     max_size=3,
 ).flatmap(
-    lambda fields: st.sampled_from(_TYPES).map(
+    lambda fields: st.sampled_from(sorted(TYPES)).map(
         lambda kind: json.dumps({"type": kind, **fields}).encode("utf-8", "replace")
     )
 )

@@ -21,7 +21,11 @@ from livegate.shell.sockets import Closed, Message
 from shell_player import Gateway, MemoryClient, MemoryUpstream, Runtime
 
 LIMITS: Final = Limits(
-    high_water=8 * 1024, low_water=4 * 1024, free_json_bytes=2048, upstream_chunk_chars=1024
+    high_water=8 * 1024,
+    low_water=4 * 1024,
+    free_json_bytes=2048,
+    upstream_chunk_chars=1024,
+    link_age_s=20.0,
 )
 _LENGTH: Final = 40
 _SPANS: Final = (0.0137, 0.1171, 0.5113, 1.1519, 3.0171, 11.0133, 61.0719)

@@ -18,6 +18,8 @@ import websockets
 from websockets.sync.client import ClientConnection, connect
 
 PATIENCE_S: Final = 20.0
+AT_ONCE_S: Final = 15.0
+"""Within which a gateway ends that waits for nobody; one that does takes 20 s."""
 LIVEGATE: Final = (sys.executable, "-m", "livegate")
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
@@ -62,7 +64,7 @@ class Program:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def status(self, patience_s: float = PATIENCE_S) -> int:
+    def status(self, patience_s: float = AT_ONCE_S) -> int:
         """Wait until it ends; return its exit status."""
         until = time.monotonic() + patience_s
         while self._read(until):
@@ -100,15 +102,16 @@ def program(
     else:
         its_input, keyboard = os.pipe()
         output, its_output = os.pipe()
-    process = subprocess.Popen(  # noqa: S603 - tests run what they name
-        command,
-        stdin=its_input,
-        stdout=its_output,
-        stderr=its_output,
-        env=dict(environment) if environment is not None else clean_environment(),
-        cwd=folder,
-        start_new_session=on_terminal,
-    )
+    with _ctrl_c_heard():
+        process = subprocess.Popen(  # noqa: S603 - tests run what they name
+            command,
+            stdin=its_input,
+            stdout=its_output,
+            stderr=its_output,
+            env=dict(environment) if environment is not None else clean_environment(),
+            cwd=folder,
+            start_new_session=on_terminal,
+        )
     for one in {its_input, its_output}:
         os.close(one)
     try:
@@ -119,6 +122,20 @@ def program(
         process.wait()
         for one in (output, keyboard):
             os.close(one)
+
+
+@contextlib.contextmanager
+def _ctrl_c_heard() -> Generator[None, None, None]:
+    """Let what is started hear Ctrl+C, even if this run is a job in the background.
+
+    A script's shell starts such a job with SIGINT ignored, and whoever ignores a signal hands that
+    on to what it starts. A handler is not handed on, but the system's default in its place.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(

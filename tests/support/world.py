@@ -6,6 +6,7 @@ shell that honours `reading`, and keeps a small model of what is owed: which tex
 Gemini, which configs wait for an answer, what is in flight.
 """
 
+import base64
 import json
 from collections import Counter, deque
 from collections.abc import Generator
@@ -16,13 +17,18 @@ from unittest import mock
 import attrs
 import msgspec
 
-from livegate.protocol import Limits, Session, SessionOptions, commands, inputs, session
+from livegate.protocol import Limits, Session, SessionOptions, commands, inputs, leg
+from livegate.protocol.config import Delta
+from livegate.protocol.errors import ErrorCode, Refusal
 from livegate.protocol.flow import Reading
 from livegate.protocol.inputs import Side
+from livegate.protocol.media.decoder import Decoder
 from livegate.protocol.states import Phase, Trigger, next_phase
+from livegate.protocol.testing.recordings import Piece
+from promises import check_timers
 
 LIMITS: Final = Limits(high_water=8 * 1024, low_water=4 * 1024, free_json_bytes=2048)
-_FAILURES: Final = {"upstream_unavailable", "model_unknown", "setup_refused"}
+_REFUSALS: Final = {"model_unknown", "setup_refused"}
 _LARGEST: Final = 44 * 1024
 """A second of silence is the largest message that a small frame can cause."""
 
@@ -37,7 +43,7 @@ def counted_cells(cells: Counter[Cell]) -> Generator[None]:
         cells[phase, trigger] += 1
         return next_phase(phase, trigger)
 
-    with mock.patch.object(session, "next_phase", count):
+    with mock.patch.object(leg, "next_phase", count):
         yield
 
 
@@ -80,6 +86,8 @@ class Model:
 
     texts: list[str] = attrs.field(factory=list[str])
     """Sent by the client, neither given to Gemini nor reported as dropped."""
+    sound: bytes = b""
+    """The same of recordings."""
     configs: list[tuple[int, bool]] = attrs.field(factory=list[tuple[int, bool]])
     """(number, whether it is a good one) of those without an answer."""
     keys: dict[int, set[str]] = attrs.field(factory=dict[int, set[str]])
@@ -93,6 +101,12 @@ class Model:
         assert self.texts, f"{text} was doubled, or given after it was reported as dropped"
         assert self.texts.pop(0) == text, f"{text} overtook another, which may be lost"
 
+    def gave_sound(self, pcm: bytes) -> None:
+        """Sound went to Gemini. That of recordings is all digits."""
+        if pcm.isdigit():
+            assert self.sound.startswith(pcm), f"not the next sound: {pcm[:40]!r}"
+            self.sound = self.sound.removeprefix(pcm)
+
     def answered(self, report: dict[str, dict[str, object]]) -> None:
         """A config_success came."""
         number, is_good = self.configs.pop(0)
@@ -105,6 +119,7 @@ class Model:
         """An error came that ends a link's setup, or the wait of a bad config."""
         if "was dropped" in sentence:
             self.texts.clear()
+            self.sound = b""
         if is_answer:
             number, is_good = self.configs.pop(0)
             assert is_good == (code != "bad_config"), f"config {number} has another's answer"
@@ -116,6 +131,12 @@ class World:
     def __init__(self, options: SessionOptions | None = None, *, seed: int = 0) -> None:
         self.options = options or SessionOptions(limits=LIMITS)
         self.session = Session(self.options, seed=seed)
+        self._decoder = Decoder()
+        self.steps: deque[commands.Decode] = deque()
+        """What the decoder has to do."""
+        self.rest: list[Piece] = []
+        """Of the recording that the client is making."""
+        self._is_recording = False
         self.now = 100.0
         self.model = Model()
         self.history: list[tuple[inputs.Input, float, list[commands.Command]]] = []
@@ -128,7 +149,7 @@ class World:
         """Nothing, `dialling`, `open` (no setupComplete yet) or `ready`."""
         self._said = 0
         self._numbers = 0
-        self._has_setup = False
+        self._has_setup = self._must_tell = False
         self._waiting = 0
         self.session.start(self.now)
 
@@ -172,13 +193,36 @@ class World:
         self.model.configs.append((self._numbers, is_good))
         self._client_says({"type": "config", "data": {**data, "request_id": self._numbers}})
 
+    def record(self, pieces: list[Piece]) -> None:
+        """The client sends the first of these pieces of a recording."""
+        piece, *self.rest = pieces
+        if not piece.is_first and not self._is_recording:
+            return  # its beginning was dropped
+        self._is_recording = True
+        self.model.sound += piece.pcm
+        for said in piece.frames:
+            self.valid += 1
+            self._feed(inputs.ClientFrame(1, said.payload, said.is_text))
+
+    def decode(self) -> None:
+        """The decoder does a step."""
+        self._feed(self._decoder.step(self.steps.popleft()))
+
+    def _stop_recording(self, payload: bytes, *, is_text: bool) -> None:
+        """Let nothing that may be sound be taken for more of a recording."""
+        if self._is_recording and (b"audio" in payload or not is_text):
+            self._is_recording = False
+            self._client_says({"type": "audio_end"})
+
     def frame(self, payload: bytes, *, is_text: bool) -> None:
         """The client sends another valid frame."""
+        self._stop_recording(payload, is_text=is_text)
         self.valid += 1
         self._feed(inputs.ClientFrame(1, payload, is_text))
 
     def junk(self, payload: bytes, *, is_text: bool) -> None:
         """The client sends anything."""
+        self._stop_recording(payload, is_text=is_text)
         self.invalid += 1
         self._feed(inputs.ClientFrame(1, payload, is_text))
 
@@ -189,6 +233,16 @@ class World:
         """The client's socket ends."""
         self._feed(inputs.ClientGone(1, 1001))
         assert self.is_over, "a session without a client"
+
+    def dismiss(self) -> None:
+        """The client has used up what it may."""
+        self._feed(inputs.ClientDismissed(Refusal(ErrorCode.RATE_LIMITED, "too much", 1.0)))
+        assert self.is_over, "a session that outlives its welcome"
+
+    def move(self) -> None:
+        """The client goes on with an earlier session."""
+        self._feed(inputs.ClientMoved())
+        assert self.is_over, "a session that nobody has"
 
     def shut_down(self) -> None:
         """The process is about to end."""
@@ -273,6 +327,8 @@ class World:
                 return
             self.send(Side.CLIENT, 10**9)
             self.send(Side.UPSTREAM, 10**9)
+            while self.steps:
+                self.decode()
             if self.link_state == "dialling":
                 self.open_link()
             elif self.link_state == "open":
@@ -282,8 +338,8 @@ class World:
                 if self.session.phase is Phase.HANDOVER:
                     self.pass_time(1.5)
             elif self.session.phase is Phase.RETRYING or self._is_owing:
-                self.pass_time(8.0)
-            else:
+                self.pass_time(1.0)
+            elif not self.upstream.size:
                 break
         assert not self._is_owing, f"still owed: {self.model}"
         assert self.session.phase in (Phase.UNLINKED, Phase.LIVE, Phase.REFUSED)
@@ -291,7 +347,7 @@ class World:
 
     @property
     def _is_owing(self) -> bool:
-        return bool(self.model.texts or self.model.configs)
+        return bool(self.model.texts or self.model.sound or self.model.configs)
 
     # What comes of it
 
@@ -301,7 +357,7 @@ class World:
 
     def _feed(self, event: inputs.Input) -> list[commands.Command]:
         was_closed = self.is_over
-        turn = self.session._turns.number
+        turn = self.session._conversation.turns.number
         self._waiting = len(self.session._terms._unanswered)
         done = self.session.handle(event, self.now)
         self.history.append((event, self.now, done))
@@ -313,12 +369,14 @@ class World:
 
     def _obey(self, command: commands.Command, turn: int) -> None:
         match command:
-            case commands.SendClient(link=link, payload=payload, turn=sounding):
+            case commands.SendClient(link, payload, is_text, sounding):
                 assert (self.is_joined, self.is_closed, link) == (True, False, 1), "nobody there"
                 assert not 0 < sounding <= self.model.silenced, "stale sound"
-                assert (sounding > 0) == (b'{"type":"audio"' in payload), "sound of no turn"
+                is_sound = not is_text or payload.startswith(b'{"type":"audio"')
+                assert (sounding > 0) == is_sound, "sound of no turn"
                 self.client.push(len(payload), sounding)
-                self._told(msgspec.json.decode(payload), turn)
+                if is_text:
+                    self._told(msgspec.json.decode(payload), turn)
             case commands.DropSound(link=1, turn=turn):
                 if dropped := self.client.drop_sound(turn):
                     event = inputs.Sent(Side.CLIENT, 1, dropped)
@@ -337,6 +395,12 @@ class World:
             case commands.CloseUpstream(link=link):
                 assert link == self.link * bool(self.link_state), "closed a link twice"
                 self._lose_link()
+            case commands.Decode():
+                assert not self.steps, "two steps at a time"
+                self.steps.append(command)
+            case commands.StopDecoding(job=job):
+                self._decoder.stop(job)
+                self.steps.clear()
             case commands.Log():
                 assert all(
                     isinstance(value, str | int | float) for value in command.fields.values()
@@ -348,16 +412,22 @@ class World:
         [(kind, body)] = message.items()
         if self.link_state == "open":
             assert (kind, self._has_setup) == ("setup", False), "sent before setupComplete"
-            self._has_setup = True
+            self._has_setup, self._must_tell = True, "historyConfig" in body
             return
         assert self.link_state == "ready", "sent on a link that is not open"
         assert kind in ("clientContent", "realtimeInput", "toolResponse")
-        if "turns" in body:
+        if self._must_tell:
+            assert body["turns"], "Gemini waits for what was said before"
+            self._must_tell = False
+        elif "turns" in body:
             [turn] = msgspec.convert(body["turns"], list[dict[str, object]])
             [part] = msgspec.convert(turn["parts"], list[dict[str, str]])
             self.model.gave(part["text"])
         elif isinstance(text := body.get("text"), str):
             self.model.gave(text)
+        elif "audio" in body:
+            blob = msgspec.convert(body["audio"], dict[str, str])
+            self.model.gave_sound(base64.b64decode(blob["data"]))
 
     def _told(self, frame: dict[str, object], turn: int) -> None:
         match frame:
@@ -386,8 +456,11 @@ class World:
                 assert (is_good, self.model.configs) == (False, []), f"config {number} was hasty"
             elif code == "setup_refused" and b'"text"' in event.payload:
                 self.model.texts.pop()
-        elif code in _FAILURES or code == "bad_config":
-            is_set_up = isinstance(event, inputs.UpstreamFrame)
+            elif code == "setup_refused":
+                self.model.sound, self._is_recording = b"", False
+        elif code in _REFUSALS or code == "bad_config":
+            self._is_recording &= "was dropped" not in sentence
+            is_set_up = isinstance(event, inputs.UpstreamFrame | inputs.Answer)
             self.model.failed(code, sentence, is_answer=is_set_up or self._waiting > 0)
             self._waiting -= 1
 
@@ -396,6 +469,7 @@ class World:
         if self.is_over:
             assert self.session.deadline is None, "a timer outlived the session"
             assert not self.link_state, "a link outlived the session"
+            assert not self.steps, "a decoder outlived the session"
             return
         for side, size in (
             (Side.CLIENT, self.client.size),
@@ -410,5 +484,11 @@ class World:
         assert not (reading.client and self.upstream.size + held > high), "read too fast"
         is_full = max(self.client.size, self.upstream.size + held) >= low
         assert reading.client or is_full, "the client is never read again"
-        if self.session.phase is Phase.LIVE:
-            assert not self.session._line, "something waits for nothing"
+        check_timers(self.session)
+        if self.session.phase in (Phase.LIVE, Phase.HANDOVER):
+            assert not self._must_tell, "Gemini was not told what was said before"
+            is_full = self.upstream.size >= self.options.limits.high_water
+            head = self.session._line.head
+            is_changing = self.session.phase is Phase.HANDOVER and isinstance(head, Delta)
+            is_waiting = head is not None and not (is_changing or self.steps or is_full)
+            assert not is_waiting, "something waits for nothing"

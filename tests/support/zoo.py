@@ -14,11 +14,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+from livegate.protocol import Limits, SessionOptions
 from livegate.testing import CoreSystem, campaign
 from planted_bugs import BUGS, Bug, planted
 
 _JOBS: Final = 2
 _PATIENCE_S: Final = 60.0
+_MISSED_BYTES: Final = 1500
+"""A few frames."""
+
+
+def forgetful() -> CoreSystem:
+    """Return the core, which keeps so little for clients that come back that some is gone."""
+    return CoreSystem(SessionOptions(limits=Limits(missed_bytes=_MISSED_BYTES)))
 
 
 def judge(bug: Bug) -> tuple[float, str]:
@@ -42,7 +50,7 @@ def judge(bug: Bug) -> tuple[float, str]:
 def main(wanted: str = "") -> int:
     """Judge all bugs; return the exit code."""
     if wanted == "--hunt":
-        found = campaign(CoreSystem, _PATIENCE_S, shrinks=False)
+        found = campaign(forgetful, _PATIENCE_S, shrinks=False)
         print(found.words if found else "")
         return 0
     bugs = [bug for bug in BUGS if wanted in bug.name]

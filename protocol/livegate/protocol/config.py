@@ -25,7 +25,6 @@ from livegate.protocol.settings import (
     GENERATION_KEYS,
     KEYS,
     LABELS,
-    LATER,
     Setting,
     canonical,
     nearest,
@@ -87,6 +86,23 @@ class Config:
 
 
 @attrs.frozen(kw_only=True)
+class Delivery:
+    """How the client gets sound: the setting `audio`."""
+
+    is_wav: bool = False
+    """In a file with a header, not as bare PCM."""
+    is_whole: bool = False
+    """All of a turn at once, not piece by piece."""
+    is_binary: bool = False
+    """In binary frames, not as base64."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether sound is passed on as it comes."""
+        return not (self.is_wav or self.is_whole or self.is_binary)
+
+
+@attrs.frozen(kw_only=True)
 class Plan:
     """What a config comes to on its model."""
 
@@ -99,12 +115,16 @@ class Plan:
     """Gemini answers in sound, and what it says comes as transcription."""
     wants_sound: bool
     """The client gets the sound."""
+    delivery: Delivery
+    """How it gets it."""
     detects_activity: bool
     """Gemini finds out itself when the user speaks."""
     events: frozenset[str]
     """The frame types that the client asked for besides the original's."""
     says_endings: bool
     """Whether `turn_complete` and `interrupted` are sent: always, unless `events` is `[]`."""
+    resumable: bool
+    """The session outlives the client's WebSocket for a while."""
     labels: Mapping[str, str | int]
     clamped: Mapping[str, Clamped]
     refused: Mapping[str, str]
@@ -128,9 +148,7 @@ def parse(data: Mapping[str, object]) -> Delta:
     for spelling, key, value, keys in flat:
         name = canonical(key, keys)
         if name is None:
-            refused[spelling] = LATER.get(
-                snake_case(key), f"unknown setting{nearest(snake_case(key), keys)}"
-            )
+            refused[spelling] = f"unknown setting{nearest(snake_case(key), keys)}"
             continue
         try:
             checked = None if value is None else keys[name].check(value)
@@ -188,9 +206,11 @@ def resolve(
         setup=_setup(config, profile, modality, refused),
         speaks=modality == "AUDIO",
         wants_sound="AUDIO" in asked,
+        delivery=_delivery(config.values.get("audio")),
         detects_activity=not (_json.is_object(vad) and vad.get("disabled")),
         events=config.names("events"),
         says_endings=asked_events != [],
+        resumable=config.values.get("resumable") is True,
         labels={
             name: value
             for name in LABELS
@@ -198,6 +218,15 @@ def resolve(
         },
         clamped=clamped,
         refused=refused,
+    )
+
+
+def _delivery(value: object) -> Delivery:
+    parts: Mapping[str, object] = value if _json.is_object(value) else {}
+    return Delivery(
+        is_wav=parts.get("format") == "wav",
+        is_whole=parts.get("per") == "turn",
+        is_binary=parts.get("encoding") == "binary",
     )
 
 
@@ -292,13 +321,15 @@ def _place(setup: dict[str, object], path: tuple[str, ...], value: object) -> No
     inner[last] = value
 
 
-def report(delta: Delta, plan: Plan) -> Mapping[str, object]:
+def report(delta: Delta, plan: Plan, *, is_v1: bool = False) -> Mapping[str, object]:
     """Return what became of each key of one config: `applied`, `clamped`, `refused`."""
     applied: dict[str, object] = {}
     clamped: dict[str, object] = {}
     refused: dict[str, object] = dict(delta.refused)
     for spelling, name in delta.given.items():
-        if name in plan.refused:
+        if name == "resumable" and not is_v1:
+            refused[spelling] = "it needs a WebSocket with the subprotocol livegate.v1"
+        elif name in plan.refused:
             refused[spelling] = plan.refused[name]
         elif name in plan.clamped:
             row = plan.clamped[name]

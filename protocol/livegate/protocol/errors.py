@@ -31,6 +31,14 @@ class ErrorCode(enum.StrEnum):
     """The frame, or a field of it, is larger than its limit or nests too deep."""
     AUDIO_FORMAT = "audio_format"
     """The audio is not base64, or not in a format that this gateway understands."""
+    AUDIO_BROKEN = "audio_broken"
+    """The recording is damaged, or its beginning is missing."""
+    AUDIO_TOO_LONG = "audio_too_long"
+    """The recording is longer than one may be."""
+    AUDIO_TOO_FAST = "audio_too_fast"
+    """More sound came in recordings than the time since the connection began can have held."""
+    AUDIO_TOO_COSTLY = "audio_too_costly"
+    """Decoding the recording takes more of the gateway's time or memory than its sound is worth."""
     BAD_CONFIG = "bad_config"
     """At least one setting is one that Gemini could never accept; none was applied."""
     NOT_SUPPORTED = "not_supported"
@@ -40,15 +48,30 @@ class ErrorCode(enum.StrEnum):
     SETUP_REFUSED = "setup_refused"
     """Gemini refused the configuration, or content came while a refused one stands."""
     UPSTREAM_UNAVAILABLE = "upstream_unavailable"
-    """Gemini could not be reached; what was sent meanwhile was dropped."""
+    """Gemini could not be reached for half a minute."""
     UPSTREAM_LOST = "upstream_lost"
-    """The connection to Gemini ended in mid-session."""
+    """The connection to Gemini ended in the middle of an answer, which is lost."""
+    NO_ANSWER = "no_answer"
+    """Gemini was asked and said nothing; the turn is over."""
+    CALL_UNANSWERED = "call_unanswered"
+    """A `tool_call` was not answered in time; Gemini was told that it failed."""
     NO_API_KEY = "no_api_key"
     """The gateway has no API key."""
     KEY_REFUSED = "key_refused"
     """Gemini refused the API key."""
     QUOTA = "quota"
     """Gemini's quota is used up."""
+    ORIGIN_REFUSED = "origin_refused"
+    """A page of this origin may not connect, or under this host name."""
+    UNAUTHORIZED = "unauthorized"
+    """The gateway wants a client token, and got none or one that it does not know."""
+    OVERLOADED = "overloaded"
+    """The gateway has as many sessions as it may, or all clients together have sent too much in too
+    short a time."""
+    RATE_LIMITED = "rate_limited"
+    """This client has as many sessions as it may, or has sent too much in too short a time."""
+    SESSION_AGE = "session_age"
+    """The session has lasted as long as this client's may."""
 
 
 class Advice(enum.Enum):
@@ -56,6 +79,7 @@ class Advice(enum.Enum):
 
     STOP = "stop"
     RETRY = "come back"
+    RESUME = "come back, with its token if it has one"
 
 
 @attrs.frozen
@@ -70,22 +94,69 @@ class Close:
 CLOSES: Final[Mapping[int, Close]] = MappingProxyType(
     {
         1000: Close("as the client wished", Advice.STOP),
+        1002: Close("the client broke the WebSocket protocol", Advice.STOP),
+        1007: Close("a text message is not UTF-8", Advice.STOP),
+        1008: Close("the client may not connect", Advice.STOP),
+        1009: Close("a message is larger than 16 MiB", Advice.STOP),
         1011: Close("a fault of the gateway", Advice.RETRY),
-        1012: Close("the gateway restarts", Advice.RETRY),
+        1012: Close("the gateway restarts", Advice.RESUME),
+        1013: Close("too much at once", Advice.RETRY),
+        4000: Close("the client answers no ping", Advice.RESUME),
+        4001: Close("the client does not read", Advice.RESUME),
+        4101: Close("Gemini could not be reached", Advice.RETRY),
+        4102: Close("nothing came from the client for too long", Advice.RETRY),
+        4103: Close("the session has lasted as long as it may", Advice.RETRY),
         4200: Close("no API key", Advice.STOP),
         4201: Close("Gemini refused the API key", Advice.STOP),
+        4202: Close("the client goes on with a newer WebSocket", Advice.STOP),
         4203: Close("Gemini's quota is used up", Advice.STOP),
     }
 )
 
 
-RETRYABLE: Final = frozenset({ErrorCode.UPSTREAM_UNAVAILABLE, ErrorCode.UPSTREAM_LOST})
-"""Errors after which the same frame may succeed, unchanged."""
+RETRYABLE: Final = frozenset(
+    {
+        ErrorCode.UPSTREAM_UNAVAILABLE,
+        ErrorCode.UPSTREAM_LOST,
+        ErrorCode.NO_ANSWER,
+        ErrorCode.AUDIO_TOO_FAST,
+        ErrorCode.OVERLOADED,
+        ErrorCode.RATE_LIMITED,
+        ErrorCode.SESSION_AGE,
+    }
+)
+"""Errors after which the same may succeed, unchanged: the frame, or a new connection."""
 
 FATAL: Final[Mapping[ErrorCode, int]] = MappingProxyType(
-    {ErrorCode.NO_API_KEY: 4200, ErrorCode.KEY_REFUSED: 4201, ErrorCode.QUOTA: 4203}
+    {
+        ErrorCode.NO_API_KEY: 4200,
+        ErrorCode.KEY_REFUSED: 4201,
+        ErrorCode.QUOTA: 4203,
+        ErrorCode.UPSTREAM_UNAVAILABLE: 4101,
+        ErrorCode.ORIGIN_REFUSED: 1008,
+        ErrorCode.UNAUTHORIZED: 1008,
+        ErrorCode.OVERLOADED: 1013,
+        ErrorCode.RATE_LIMITED: 1013,
+        ErrorCode.SESSION_AGE: 4103,
+    }
 )
 """Errors that end the session, with the close code that follows."""
+
+
+@attrs.frozen
+class Refusal:
+    """Why a client may not begin, or not go on."""
+
+    code: ErrorCode
+    """One of `FATAL`."""
+    message: str
+    retry_after_s: float | None = None
+    """When another try may succeed, where that is known."""
+
+    @property
+    def close(self) -> int:
+        """The close code that follows."""
+        return FATAL[self.code]
 
 
 class RemoteProtocolError(ProtocolError):

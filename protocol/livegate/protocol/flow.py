@@ -1,5 +1,7 @@
 """Back-pressure as a value: bytes in flight per side, and who may be read meanwhile."""
 
+from math import inf
+
 import attrs
 
 from livegate.protocol.inputs import Side
@@ -25,13 +27,13 @@ class Flow:
         self._limits = limits
         self._in_flight = {Side.CLIENT: 0, Side.UPSTREAM: 0}
         self._congested = {Side.CLIENT: False, Side.UPSTREAM: False}
-        self.totals = {f"{side.value}_{what}": 0 for side in Side for what in ("frames", "bytes")}
-        """All that came, for the log."""
+        self.read_since = -inf
+        """Since when the client is read, in the shell's monotonic seconds."""
 
-    def came(self, side: Side, size: int) -> None:
-        """Count a frame that came from `side`."""
-        self.totals[f"{side.value}_frames"] += 1
-        self.totals[f"{side.value}_bytes"] += size
+    def clock(self, now: float) -> None:
+        """Take note of the time: until now nothing has changed."""
+        if True in self._congested.values():
+            self.read_since = now
 
     def add(self, side: Side, size: int) -> None:
         """Count `size` bytes as given out to `side` (or held for it)."""
@@ -52,6 +54,10 @@ class Flow:
     def in_flight(self, side: Side) -> int:
         """Return the bytes given out to `side` that have not left."""
         return self._in_flight[side]
+
+    def is_congested(self, side: Side, *, besides: int) -> bool:
+        """Whether more than the high-water mark is in flight, without so many bytes of it."""
+        return self._in_flight[side] - besides > self._limits.high_water
 
     @property
     def reading(self) -> Reading:

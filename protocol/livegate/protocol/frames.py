@@ -5,8 +5,9 @@ The original protocol allows several spellings of one frame; all of them become 
 """
 
 from collections.abc import Callable, Mapping
+from math import inf
 from types import MappingProxyType
-from typing import Final, TypeAlias, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 import attrs
 import msgspec
@@ -14,8 +15,12 @@ import msgspec
 from livegate.protocol import _json, audio
 from livegate.protocol.errors import ErrorCode, RemoteProtocolError, shown
 from livegate.protocol.limits import Limits
+from livegate.protocol.media import kinds
 
 _T = TypeVar("_T")
+
+_HEAD: Final = kinds.HEAD_BYTES // 3 * 4
+"""Characters of base64 that show the first bytes."""
 
 
 @attrs.frozen
@@ -34,19 +39,54 @@ class Text:
 
 @attrs.frozen
 class Audio:
-    """`audio` or a binary frame: a piece of PCM, 16-bit little-endian mono."""
+    """`audio` or a binary frame, not judged yet: PCM, or a piece of a recording."""
 
-    data: str
+    data: bytes = attrs.field(repr=False)
+    """As it came; base64 is checked."""
+    is_base64: bool
+    declared: audio.Declared = attrs.field(factory=audio.Declared)
+
+    @property
+    def content(self) -> bytes:
+        """What it stands for."""
+        return audio.bytes_of(self.data) if self.is_base64 else self.data
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of that."""
+        return (
+            audio.bytes_of(self.data[:_HEAD]) if self.is_base64 else self.data[: kinds.HEAD_BYTES]
+        )
+
+
+@attrs.frozen
+class Pcm:
+    """Sound for Gemini: whole samples, 16-bit little-endian mono."""
+
+    data: str = attrs.field(repr=False)
     """Base64, checked."""
     rate: int = audio.INPUT_RATE
     """Hz."""
-    container: str | None = None
-    """What it really is, if its first bytes say that it is not raw PCM."""
 
     @property
     def seconds(self) -> float:
-        """How long the piece plays."""
+        """How long it plays."""
         return audio.decoded_size(self.data) / (2 * self.rate)
+
+
+@attrs.frozen
+class Piece:
+    """A piece of a recording, to be decoded."""
+
+    job: int
+    """Which recording of this session."""
+    kind: kinds.Kind
+    data: bytes = attrs.field(repr=False)
+    is_base64: bool
+    came_at: float
+    """In the shell's monotonic seconds."""
+    read_since: float = -inf
+    """Since when the client was read: before, this may have waited for us."""
 
 
 @attrs.frozen
@@ -99,16 +139,39 @@ class Interrupt:
 
 
 @attrs.frozen
+class Resume:
+    """`resume`: the first frame of a client that comes back."""
+
+    token: str = attrs.field(repr=False)
+    seq: int
+    """The number of the last frame that it has."""
+
+
+@attrs.frozen
 class Ping:
     """`ping`: answered by a `pong` with the same data."""
 
     data: object
 
 
-Content: TypeAlias = Text | Audio | Image | AudioEnd | ActivityStart | ActivityEnd | ToolResponse
+Content: TypeAlias = (
+    Text | Pcm | Piece | Image | AudioEnd | ActivityStart | ActivityEnd | ToolResponse
+)
 """What is meant for Gemini, in the order it came."""
 
-Frame: TypeAlias = Content | ConfigFrame | Interrupt | Ping
+Frame: TypeAlias = (
+    Audio
+    | Text
+    | Image
+    | AudioEnd
+    | ActivityStart
+    | ActivityEnd
+    | ToolResponse
+    | ConfigFrame
+    | Interrupt
+    | Ping
+    | Resume
+)
 
 
 class _Wire(msgspec.Struct, frozen=True, gc=False):
@@ -137,6 +200,11 @@ class _MediaData(msgspec.Struct, frozen=True):
     sample_rate: int | None = None
 
 
+class _ResumeData(msgspec.Struct, frozen=True):
+    session: str
+    seq: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+
+
 class _ResponseData(msgspec.Struct, frozen=True):
     id: str
     response: dict[str, object]
@@ -151,6 +219,7 @@ _string = msgspec.json.Decoder(str)
 _text_data = msgspec.json.Decoder(str | _TextData)
 _media_data = msgspec.json.Decoder(_MediaData)
 _free = msgspec.json.Decoder()
+_resume = msgspec.json.Decoder(_ResumeData)
 _responses = msgspec.json.Decoder(_ResponseData | list[_ResponseData])
 
 _MEDIA: Final = frozenset({"audio", "image", "video"})
@@ -185,16 +254,14 @@ def decode(payload: bytes, limits: Limits) -> Frame:
 
 
 def decode_binary(payload: bytes, limits: Limits) -> Audio:
-    """Return what a binary frame means: PCM at 16 kHz.
+    """Return what a binary frame means: PCM at 16 kHz, or a piece of a recording.
 
     Raises:
-        RemoteProtocolError: It is too large, not whole samples, or no PCM.
+        RemoteProtocolError: It is too large.
     """
     if len(payload) > limits.frame_bytes:
         raise _too_large("a frame", len(payload), limits.frame_bytes)
-    if not payload:
-        raise RemoteProtocolError(ErrorCode.AUDIO_FORMAT, "the binary frame is empty: send PCM")
-    return _pcm("the binary frame", audio.encode(payload), audio.INPUT_RATE)
+    return Audio(payload, is_base64=False)
 
 
 def _read_config(wire: _Wire, payload: bytes, limits: Limits) -> ConfigFrame:
@@ -229,24 +296,21 @@ def _read_text(wire: _Wire, _payload: bytes, _limits: Limits) -> Text:
 def _read_audio(wire: _Wire, _payload: bytes, _limits: Limits) -> Audio:
     field = "audio.data"
     raw = bytes(wire.data)
+    mime_type = _declared_mime_type(wire)
+    said: str | None = None
+    rate: int | None = None
     if raw.startswith(b"{"):
         data = _typed(field, _media_data, raw)
-        rate = audio.declared_rate(
-            data.mime_type or data.mimeType, data.format or data.codec, data.sample_rate
-        )
-        text = _base64(field, (data.data or data.base64 or data.b64 or "").encode())
+        mime_type = data.mime_type or data.mimeType or mime_type
+        said, rate = data.format or data.codec, data.sample_rate
+        found = next((one for one in (data.data, data.base64, data.b64) if one is not None), None)
+        text = None if found is None else found.encode()
     else:
-        rate = audio.declared_rate(_declared_mime_type(wire), None, None)
-        text = _base64(field, _raw_string(field, raw))
-    return _pcm(field, text, rate)
-
-
-def _pcm(field: str, text: str, rate: int) -> Audio:
-    """Return checked base64 as whole samples, or as the container that it begins."""
-    container = audio.container_of(text)
-    if container is None:
-        audio.check_samples(field, audio.decoded_size(text))
-    return Audio(text, rate, container)
+        text = _raw_string(field, raw) if raw else None
+    if text is None:
+        raise RemoteProtocolError(ErrorCode.AUDIO_FORMAT, f"{field} is missing: send base64")
+    head, text = _base64(field, text)
+    return Audio(text, is_base64=True, declared=audio.declared(mime_type or head, said, rate))
 
 
 def _read_image(wire: _Wire, _payload: bytes, _limits: Limits) -> Image:
@@ -265,22 +329,27 @@ def _read_image(wire: _Wire, _payload: bytes, _limits: Limits) -> Image:
             ErrorCode.BAD_FRAME,
             f"{wire.type}.mime_type must be {' or '.join(_IMAGES)}, got {shown(mime_type)}",
         )
-    return Image(_base64(field, raw_text), mime_type)
+    _, text = _base64(field, raw_text)
+    if not text:
+        raise RemoteProtocolError(ErrorCode.AUDIO_FORMAT, f"{field} is empty: send base64")
+    return Image(text.decode("ascii"), mime_type)
 
 
 def _declared_mime_type(wire: _Wire) -> str | None:
     return _typed(f"{wire.type}.mime_type", _mime_type, bytes(wire.mime_type) or b"null")
 
 
-def _base64(field: str, text: bytes) -> str:
-    """Return checked base64, with the head of a `data:` URL (RFC 2397) cut off.
+def _base64(field: str, text: bytes) -> tuple[str, bytes]:
+    """Return checked base64, and the media type of the `data:` URL (RFC 2397) before it, if any.
 
-    Its mime type may hold commas (`codecs=vp8,opus`); base64 holds none.
+    The media type may hold commas (`codecs=vp8,opus`); base64 holds none.
     """
+    head = b""
     if text.startswith(b"data:"):
-        text = text.rpartition(b",")[2]
-    audio.check_base64(field, text)
-    return text.decode("ascii")
+        head, _, text = text.removeprefix(b"data:").rpartition(b",")
+    if text:
+        audio.check_base64(field, text)
+    return head.removesuffix(b";base64").decode("utf-8", "replace"), text
 
 
 def _raw_string(field: str, raw: bytes) -> bytes:
@@ -326,10 +395,9 @@ def _read_ping(wire: _Wire, _payload: bytes, limits: Limits) -> Ping:
     return Ping(_free_json("ping.data", raw, limits) if raw else None)
 
 
-def _read_resume(_wire: _Wire, _payload: bytes, _limits: Limits) -> Frame:
-    raise RemoteProtocolError(
-        ErrorCode.NOT_SUPPORTED, "resume is not in this version: connect and start anew"
-    )
+def _read_resume(wire: _Wire, _payload: bytes, _limits: Limits) -> Frame:
+    data = _typed("resume.data", _resume, bytes(wire.data))
+    return Resume(data.session, data.seq)
 
 
 def _always(frame: Frame) -> Callable[[_Wire, bytes, Limits], Frame]:
@@ -354,6 +422,8 @@ _READERS: Final[Mapping[str, Callable[[_Wire, bytes, Limits], Frame]]] = Mapping
         "resume": _read_resume,
     }
 )
+TYPES: Final = frozenset(_READERS)
+"""Every `type` that a client's frame may have."""
 
 
 def _typed(field: str, decoder: msgspec.json.Decoder[_T], raw: bytes) -> _T:

@@ -6,7 +6,8 @@ ones appear every month.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import attrs
@@ -14,6 +15,9 @@ import msgspec
 
 from livegate.protocol import _json, audio, frames
 from livegate.protocol.profiles import TextPath
+
+KEY_HEADER: Final = "x-goog-api-key"
+"""The request header that holds the API key; in the address it would be logged on the way."""
 
 
 @attrs.frozen
@@ -29,6 +33,11 @@ class Sound:
     """Base64 of PCM, 16-bit little-endian mono, as it came."""
     rate: int
     """Hz."""
+
+    @property
+    def seconds(self) -> float:
+        """How long the piece plays."""
+        return audio.decoded_size(self.data) / (2 * self.rate)
 
 
 @attrs.frozen
@@ -237,6 +246,16 @@ _message = msgspec.json.Decoder(_ServerMessage)
 _GO_AWAY_DEFAULT_S: Final = 60.0
 """The lead that the documentation gives, should `timeLeft` be unreadable."""
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+TOKENS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "prompt": ("promptTokenCount",),
+        "response": ("responseTokenCount", "candidatesTokenCount"),  # the latter is Vertex AI's
+        "thoughts": ("thoughtsTokenCount",),
+        "tool_use_prompt": ("toolUsePromptTokenCount",),
+    }
+)
+"""What a `usageMetadata` counts, none of it twice: our word, and the Live API's."""
+_MAX_COUNT: Final = 2**31 - 1
 _MAX_DEPTH: Final = 100
 """How deep free JSON may nest: what can be decoded must be encodable again for the client."""
 
@@ -327,16 +346,54 @@ def _ending(wire: _ServerMessage) -> list[Message]:
     return found
 
 
+def tokens(usage: object) -> dict[str, int]:
+    """Return the counts of a `usageMetadata`, by the names of `TOKENS`; what is none is 0."""
+    given: Mapping[str, object] = usage if _json.is_object(usage) else {}
+    return {kind: max(_count(given.get(name)) for name in names) for kind, names in TOKENS.items()}
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT:
+        return value
+    return 0
+
+
 def _seconds(duration: str) -> float:
     """Return a protobuf JSON duration (`"9.500s"`) in seconds."""
     found = _DURATION.fullmatch(duration)
     return float(found.group(1)) if found else _GO_AWAY_DEFAULT_S
 
 
-def encode_setup(setup: Mapping[str, object], handle: str | None) -> bytes:
-    """Return the first message of a link; with a handle it resumes that conversation."""
+def encode_setup(
+    setup: Mapping[str, object], handle: str | None, *, is_seeded: bool = False
+) -> bytes:
+    """Return the first message of a link; with a handle it resumes that conversation.
+
+    Args:
+        setup: The config.
+        handle: Of the conversation to go on with.
+        is_seeded: What was said before follows, by `encode_history`.
+    """
     resumption = {"handle": handle} if handle else {}
-    return _json.encode({"setup": {**setup, "sessionResumption": resumption}})
+    seeding = {"historyConfig": {"initialHistoryInClientContent": True}} if is_seeded else {}
+    return _json.encode({"setup": {**setup, "sessionResumption": resumption, **seeding}})
+
+
+GOES_ON: Final = "(The conversation goes on over a new connection.)"
+"""What a history ends with that has to end with a user's turn."""
+
+
+def encode_history(turns: Sequence[tuple[str, str]], *, ends_with_user: bool) -> bytes:
+    """Return what was said before, as (role, text): nothing that Gemini shall answer.
+
+    Args:
+        turns: In order.
+        ends_with_user: `Profile.history_ends_with_user`.
+    """
+    if ends_with_user and turns[-1][0] != "user":
+        turns = [*turns, ("user", GOES_ON)]
+    told = [{"role": role, "parts": [{"text": text}]} for role, text in turns]
+    return _json.encode({"clientContent": {"turns": told, "turnComplete": True}})
 
 
 def encode_text(text: str, path: TextPath) -> bytes:

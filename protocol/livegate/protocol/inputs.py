@@ -1,9 +1,12 @@
 """What happened: everything that a shell can tell a session, in the past tense."""
 
 import enum
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import attrs
+
+from livegate.protocol.errors import ErrorCode, Refusal
 
 
 class Side(enum.Enum):
@@ -22,7 +25,11 @@ class Fault(enum.Enum):
     TIMEOUT = "it did not answer in time; check the network"
     FORBIDDEN = "it answered HTTP 401 or 403; check the API key"
     HTTP = "it did not accept a WebSocket there; check the address"
-    NETWORK = "the network failed; try again"
+    NETWORK = "the network failed; check the network"
+    RESTING = (
+        "the latest attempts have failed, whichever client they were for, and it is only tried again "
+        "in a while"
+    )
 
 
 @attrs.frozen
@@ -33,6 +40,50 @@ class ClientOpened:
     """Which socket of this session: the first is 1."""
     peer: str = ""
     """The client's address, for the log."""
+    client: str = ""
+    """The name of its token, for the log."""
+    is_v1: bool = False
+    """It speaks the dialect `livegate.v1`."""
+
+
+@attrs.frozen
+class ClientReturned:
+    """A client whose token is this session's has another WebSocket now."""
+
+    link: int
+    """Which socket of this session."""
+    seq: int
+    """The number of the last frame that it has."""
+    peer: str = ""
+
+
+@attrs.frozen
+class ClientMoved:
+    """The client goes on with the session that its token names, in place of this one."""
+
+
+@attrs.frozen
+class TokenOpened:
+    """The token of `commands.Resume` was sealed by this gateway, or another with its secret."""
+
+    model: str
+    """Whose the handle is."""
+    handle: str | None = attrs.field(repr=False)
+    """Of the conversation; None if there was none yet."""
+    config: Mapping[str, object] = attrs.field(repr=False)
+    """The settings in force: the table's name -> value as it goes upstream."""
+
+
+@attrs.frozen
+class TokenRefused:
+    """The token of `commands.Resume` opens nothing."""
+
+
+@attrs.frozen
+class Sealed:
+    """The answer to `commands.Seal`."""
+
+    token: str = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -101,12 +152,55 @@ class DeadlineReached:
 
 
 @attrs.frozen
+class Decoded:
+    """The answer to `commands.Decode`: what came of it, as far as it is ready."""
+
+    job: int
+    pcm: bytes = attrs.field(default=b"", repr=False)
+    """16-bit little-endian mono."""
+    rate: int = 16_000
+    """Hz."""
+    cpu_s: float = 0.0
+    """Seconds of a processor that this step took."""
+    has_more: bool = False
+    """More is to come of what the decoder has already: ask it with no data."""
+    end: bool = False
+    """The recording says that it is whole, and this is the last of it."""
+
+
+@attrs.frozen
+class DecodeFailed:
+    """The answer to `commands.Decode`: nothing more can come of this recording."""
+
+    job: int
+    code: ErrorCode
+    message: str
+    """For the client."""
+
+
+Answer: TypeAlias = Decoded | DecodeFailed
+"""What a decoder gives."""
+
+
+@attrs.frozen
+class ClientDismissed:
+    """The client has used up what it may, as `admission` counts it."""
+
+    refusal: Refusal
+
+
+@attrs.frozen
 class ShutdownRequested:
     """The process is about to end."""
 
 
 Input: TypeAlias = (
     ClientOpened
+    | ClientReturned
+    | ClientMoved
+    | TokenOpened
+    | TokenRefused
+    | Sealed
     | ClientFrame
     | ClientGone
     | UpstreamOpened
@@ -115,5 +209,8 @@ Input: TypeAlias = (
     | DialFailed
     | Sent
     | DeadlineReached
+    | Decoded
+    | DecodeFailed
+    | ClientDismissed
     | ShutdownRequested
 )

@@ -75,6 +75,11 @@ _INPUTS: Final[Mapping[str, type[Input]]] = {
     one.__name__: one
     for one in (
         inputs.ClientOpened,
+        inputs.ClientReturned,
+        inputs.ClientMoved,
+        inputs.TokenOpened,
+        inputs.TokenRefused,
+        inputs.Sealed,
         inputs.ClientFrame,
         inputs.ClientGone,
         inputs.UpstreamOpened,
@@ -83,6 +88,9 @@ _INPUTS: Final[Mapping[str, type[Input]]] = {
         inputs.DialFailed,
         inputs.Sent,
         inputs.DeadlineReached,
+        inputs.Decoded,
+        inputs.DecodeFailed,
+        inputs.ClientDismissed,
         inputs.ShutdownRequested,
     )
 }
@@ -95,9 +103,15 @@ _COMMANDS: Final[Mapping[str, type[Command]]] = {
         commands.OpenUpstream,
         commands.SendUpstream,
         commands.CloseUpstream,
+        commands.Decode,
+        commands.StopDecoding,
+        commands.Resume,
+        commands.Seal,
         commands.Log,
     )
 }
+_BYTES: Final = frozenset({"payload", "data", "pcm"})
+"""Fields of bytes."""
 _STARTED: Final[Mapping[str, object]] = {"type": "Start"}
 
 
@@ -237,8 +251,8 @@ def _decoded(raw: Mapping[str, object], kinds: Mapping[str, type[_T]]) -> _T:
     if not isinstance(kind, str) or kind not in kinds:
         raise JournalError(f"its type must be one of {', '.join(kinds)}, got {shown(kind)}")
     fields = dict(raw)
-    if "payload" in fields:
-        fields["payload"] = _decoded_payload(fields["payload"])
+    for name in _BYTES & fields.keys():
+        fields[name] = _decoded_payload(fields[name])
     if isinstance(fault := fields.get("fault"), str) and fault.upper() in Fault.__members__:
         fields["fault"] = Fault[fault.upper()].value
     return msgspec.convert(fields, kinds[kind])

@@ -6,6 +6,8 @@ import attrs
 
 from livegate.protocol import frames
 from livegate.protocol.config import Delta
+from livegate.protocol.flow import Flow
+from livegate.protocol.inputs import Side
 
 
 @attrs.frozen
@@ -18,11 +20,19 @@ class Held:
 
 
 class Line:
-    """First come, first served; `size` is what it holds, in bytes."""
+    """First come, first served. What is in it counts as in flight to Gemini.
 
-    def __init__(self) -> None:
+    Args:
+        flow: Counts it.
+        least: What each item counts at least, in bytes, however short its frame.
+    """
+
+    def __init__(self, flow: Flow, least: int) -> None:
+        self._flow = flow
+        self._least = least
         self._held: deque[Held] = deque()
         self.size = 0
+        """What it holds, in bytes."""
 
     def __bool__(self) -> bool:
         return bool(self._held)
@@ -40,22 +50,47 @@ class Line:
     @property
     def has_sound(self) -> bool:
         """Whether speech waits, whose end is still to come."""
-        return any(isinstance(held.item, frames.Audio) for held in self._held)
+        return any(isinstance(held.item, frames.Pcm | frames.Piece) for held in self._held)
+
+    @property
+    def has_much_before(self) -> bool:
+        """Whether what has left the line towards Gemini is enough for now."""
+        return self._flow.is_congested(Side.UPSTREAM, besides=self.size)
+
+    @property
+    def read_since(self) -> float:
+        """Since when the client is read."""
+        return self._flow.read_since
 
     def push(self, item: frames.Content | Delta, size: int) -> None:
         """Add what a frame of `size` bytes said."""
-        self._held.append(Held(item, size))
-        self.size += size
+        self._held.append(self._counted(item, size))
 
-    def pop(self) -> Held:
-        """Take out what is next."""
-        held = self._held.popleft()
-        self.size -= held.size
+    def push_first(self, item: frames.Content, size: int) -> None:
+        """Put in front what the head of the line came to, so far."""
+        self._held.appendleft(self._counted(item, size))
+
+    def _counted(self, item: frames.Content | Delta, size: int) -> Held:
+        held = Held(item, max(size, self._least))
+        self.size += held.size
+        self._flow.add(Side.UPSTREAM, held.size)
         return held
 
-    def drop_content(self) -> int:
-        """Throw away all but configs; return how many bytes that were."""
+    def take(self) -> None:
+        """Take out what is next; it counts no more."""
+        self._flow.sent(Side.UPSTREAM, self.pop())
+
+    def pop(self) -> int:
+        """Take out what is next; return its size, which counts still."""
+        held = self._held.popleft()
+        self.size -= held.size
+        return held.size
+
+    def drop_content(self) -> bool:
+        """Throw away all but configs; return whether there was anything."""
         configs = deque(held for held in self._held if isinstance(held.item, Delta))
+        had_content = len(configs) < len(self._held)
         before, self._held = self.size, configs
         self.size = sum(held.size for held in configs)
-        return before - self.size
+        self._flow.sent(Side.UPSTREAM, before - self.size)
+        return had_content

@@ -1,11 +1,10 @@
 """What a session gives its shell to do, collected while it handles one input."""
 
-from livegate.protocol import commands, inputs, replies
+from livegate.protocol import commands, frames, inputs
 from livegate.protocol.commands import LEVELS, Command, Event, Scalar
-from livegate.protocol.config import Plan
 from livegate.protocol.errors import CLOSES
 from livegate.protocol.flow import Flow
-from livegate.protocol.inputs import Side
+from livegate.protocol.inputs import Fault, Side
 from livegate.protocol.replies import Reply
 
 
@@ -17,6 +16,7 @@ class Outbox:
         self._session_id = session_id
         self._commands: list[Command] = []
         self.client_link = 0
+        """The client's socket; 0 while it has none."""
         self.upstream_link = 0
 
     def take(self) -> list[Command]:
@@ -33,6 +33,7 @@ class Outbox:
         """
         match event:
             case inputs.ClientFrame() | inputs.ClientGone() | inputs.Sent(side=Side.CLIENT):
+                # The number of the socket is what keeps one that was replaced from being heard.
                 return event.link == self.client_link
             case inputs.UpstreamOpened() | inputs.UpstreamFrame() | inputs.UpstreamGone():
                 return is_linked and event.link == self.upstream_link
@@ -41,21 +42,25 @@ class Outbox:
             case _:
                 return True
 
-    def reply(self, reply: Reply, plan: Plan) -> None:
-        """Send a frame, if a client on this plan gets frames of this type."""
-        if replies.is_wanted(reply, plan):
-            self._flow.add(Side.CLIENT, len(reply.payload))
+    def reply(self, reply: Reply) -> None:
+        """Send a frame; without a client's socket it waits elsewhere, and counts."""
+        self._flow.add(Side.CLIENT, len(reply.payload))
+        if self.client_link:
+            turn = reply.turn if reply.is_sound else 0
             self._commands.append(
-                commands.SendClient(self.client_link, reply.payload, turn=reply.turn)
+                commands.SendClient(self.client_link, reply.payload, reply.is_text, turn=turn)
             )
 
     def drop_sound(self, turn: int) -> None:
         """Take back what is queued of a turn's sound."""
-        self._commands.append(commands.DropSound(self.client_link, turn))
+        if self.client_link:
+            self._commands.append(commands.DropSound(self.client_link, turn))
 
     def close_client(self, code: int) -> None:
         """Close the client's socket after all that was sent."""
-        self._commands.append(commands.CloseClient(self.client_link, code, CLOSES[code].meaning))
+        if self.client_link:
+            meaning = CLOSES[code].meaning
+            self._commands.append(commands.CloseClient(self.client_link, code, meaning))
 
     def open_upstream(self) -> None:
         """Dial Gemini for the link of the next number."""
@@ -70,6 +75,29 @@ class Outbox:
     def close_upstream(self) -> None:
         """Close the link, or give up dialling it."""
         self._commands.append(commands.CloseUpstream(self.upstream_link))
+
+    def decode(self, step: commands.Decode) -> None:
+        """Have a piece of a recording decoded."""
+        self._commands.append(step)
+
+    def stop_decoding(self, job: int) -> None:
+        """Have a recording forgotten."""
+        self._commands.append(commands.StopDecoding(job))
+
+    def resume(self, frame: frames.Resume) -> None:
+        """Have a token looked up."""
+        self._commands.append(commands.Resume(frame.token, frame.seq))
+
+    def seal(self, seal: commands.Seal) -> None:
+        """Have a token made."""
+        self._commands.append(seal)
+
+    def log_fault(self, fault: Fault) -> None:
+        """Write to the log why a link could not be opened; quietly, if nobody has tried."""
+        if fault is Fault.RESTING:
+            self.log(Event.UPSTREAM_HELD_OFF)
+        else:
+            self.log(Event.UPSTREAM_FAILED, fault=fault.name.lower())
 
     def log(self, event: Event, **fields: Scalar) -> None:
         """Write a line to the log."""

@@ -44,6 +44,8 @@ class Profile:
     thinking: Thinking = Thinking.REFUSED
     hears_stream_end: bool = True
     """Whether `realtimeInput.audioStreamEnd` ends a spoken turn; else only trailing silence does."""
+    history_ends_with_user: bool = False
+    """Whether initial history (`historyConfig`) may not end with the model's turn, as users say."""
 
 
 DEFAULT_MODEL: Final = "gemini-3.8-live"
@@ -64,14 +66,21 @@ PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
                 thinking=Thinking.LEVEL,
             ),
             Profile(
-                name="gemini-2.5-flash-native-audio-preview-12-2025", thinking=Thinking.BUDGET
+                name="gemini-2.5-flash-native-audio-preview-12-2025",
+                thinking=Thinking.BUDGET,
+                history_ends_with_user=True,
             ),
-            Profile(name="gemini-2.5-flash-native-audio-latest", thinking=Thinking.BUDGET),
+            Profile(
+                name="gemini-2.5-flash-native-audio-latest",
+                thinking=Thinking.BUDGET,
+                history_ends_with_user=True,
+            ),
             # The one model that still answers in TEXT: a cascade of speech and language models.
             Profile(
                 name="gemini-live-2.5-flash",
                 modalities=("AUDIO", "TEXT"),
                 thinking=Thinking.BUDGET,
+                history_ends_with_user=True,
             ),
         )
     }

@@ -18,6 +18,7 @@ once.
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -26,6 +27,7 @@ import msgspec
 from livegate.protocol import _json, audio, commands, inputs
 from livegate.protocol.commands import Command
 from livegate.protocol.inputs import Input
+from livegate.protocol.media import kinds
 
 _HEAD: Final = 128
 """How many characters of a long run of base64 stay: an error quotes 80 at most."""
@@ -42,13 +44,11 @@ _INLINE_DATA: Final = rb'"inlineData"\s*:\s*\{[^{}]*?"data"\s*:\s*"'
 _CLIENT_MEDIA: Final = re.compile(rb'("(?:data|base64|b64)"\s*:\s*")(%b)' % _BODY, re.DOTALL)
 _UPSTREAM_MEDIA: Final = re.compile(rb"(%b)(%b)" % (_INLINE_DATA, _BODY), re.DOTALL)
 _GIVEN_MEDIA: Final = re.compile(
-    rb'(^\{"type":"audio","data":"|^\{"realtimeInput":\{"(?:audio|video)":\{"data":"|%b)(%b)'
+    rb'(^\{(?:"seq":\d+,)?(?:"turn":\d+,)?"type":"audio","data":"|^\{"realtimeInput":\{"(?:audio|video)":\{"data":"|%b)(%b)'
     % (_INLINE_DATA, _BODY),
     re.DOTALL,
 )
 _MEDIA_TYPES: Final = frozenset({"audio", "image", "video"})
-_RECOGNISED: Final = 12
-"""How many bytes of a recording show its container; as base64 they are 16 characters."""
 _START: Final = re.compile(rb"[A-Za-z0-9+/]{0,16}")
 # What is no base64 stays, and two characters behind it: an error quotes these three.
 _PIECE: Final = re.compile(
@@ -113,6 +113,13 @@ class Redaction:
                 if not self.keeps_media:
                     payload = _cut(_UPSTREAM_MEDIA.sub(_mute, payload))
                 return attrs.evolve(event, payload=self._without_secrets(payload))
+            case inputs.Decoded(pcm=pcm):
+                return event if self.keeps_media else attrs.evolve(event, pcm=bytes(len(pcm)))
+            case inputs.Sealed(token=token):
+                return attrs.evolve(event, token=self._hidden(token))
+            case inputs.TokenOpened(handle=handle, config=config):
+                hidden = None if handle is None else self._hidden(handle)
+                return attrs.evolve(event, handle=hidden, config=self._settings(config))
             case inputs.ClientGone(reason=reason) | inputs.UpstreamGone(reason=reason):
                 return attrs.evolve(event, reason=self._without_key(reason))
             case _:
@@ -121,7 +128,7 @@ class Redaction:
     def command(self, command: Command) -> Command:
         """Return a command as it may be written."""
         match command:
-            case commands.SendClient(payload=payload):
+            case commands.SendClient(payload=payload, is_text=True):
                 command = attrs.evolve(command, payload=self._without_key_bytes(payload))
             case commands.SendUpstream(payload=payload):
                 payload = _SETUP_HANDLE.sub(self._hide, self._without_key_bytes(payload))
@@ -141,6 +148,15 @@ class Redaction:
             for pattern in _SECRETS:
                 payload = pattern.sub(self._hide, payload)
         return payload
+
+    def _settings(self, config: Mapping[str, object]) -> Mapping[str, object]:
+        """Return settings as they may be written: they hold what a client's config did."""
+        payload = self._without_secrets(self._without_key_bytes(_json.encode(config)))
+        return _settings.decode(payload if self.keeps_media else _cut(payload))
+
+    def _hidden(self, text: str) -> str:
+        """Return what stands for a secret: the same as in JSON that it is given out in."""
+        return _string.decode(b'"%b"' % _pseudonym(_json.encode(text)[1:-1], self.salt))
 
     def _hide(self, found: re.Match[bytes]) -> bytes:
         return found[1] + _pseudonym(found[2], self.salt)
@@ -166,6 +182,13 @@ def comparable(command: Command, *, keeps_media: bool) -> Command:
                 payload = _GIVEN_MEDIA.sub(lambda found: found[1] + b"A" * len(found[2]), payload)
             kept = _without_given(payload, keeps_media=keeps_media)
             return attrs.evolve(command, payload=kept)
+        case commands.Resume(token=token):
+            return attrs.evolve(command, token="x" * len(token))
+        case commands.Seal(handle=handle):
+            hidden = None if handle is None else "x" * len(handle)
+            return attrs.evolve(command, handle=hidden, config={})
+        case commands.Decode(data=data):
+            return command if keeps_media else attrs.evolve(command, data=bytes(len(data)))
         case commands.Log(fields=fields):
             told = {
                 name: _text(value, keeps_media=keeps_media) if isinstance(value, str) else value
@@ -181,6 +204,7 @@ class _Typed(msgspec.Struct):
 
 
 _typed = msgspec.json.Decoder(_Typed)
+_settings: msgspec.json.Decoder[dict[str, object]] = msgspec.json.Decoder(dict[str, object])
 _string = msgspec.json.Decoder(str)
 
 
@@ -208,18 +232,29 @@ def _mute(found: re.Match[bytes]) -> bytes:
 
 
 def _head_of_recording(text: bytes) -> int:
-    """Return how many characters of base64 show that it is a recording in a container."""
+    """Return how many characters of base64 show that it is a recording, or a piece of one."""
     start = _START.match(text)
     head = start[0] if start else b""
-    padded = head + b"A" * (-len(head) % 4)
-    return len(head) if audio.container_of(padded.decode()) else 0
+    whole = head if len(head) % 4 > 1 else head[: len(head) // 4 * 4]
+    shown = audio.bytes_of(whole + b"=" * (-len(whole) % 4))
+    return len(head) if _is_shown(shown) else 0
 
 
 def _silent(payload: bytes) -> bytes:
     """Return a binary frame as zeros of the same length."""
-    head = payload[:_RECOGNISED]
-    head = head if audio.container_of(audio.encode(head)) else b""
+    head = payload[: kinds.HEAD_BYTES]
+    head = head if _is_shown(head) else b""
     return head + bytes(len(payload) - len(head))
+
+
+def _is_shown(head: bytes) -> bool:
+    """Whether the core does not take this for PCM, or not yet, or not with what came before."""
+    return bool(
+        kinds.begins(head)
+        or kinds.continues(head)
+        or kinds.may_begin(head)
+        or kinds.may_end_beginning(head)
+    )
 
 
 def _cut(payload: bytes) -> bytes:

@@ -73,8 +73,10 @@ class Replay:
 def told(event: Input | None) -> Action | None:
     """Return an input in the words of a transcript, if they have one for it."""
     match event:
-        case inputs.ClientOpened():
-            return transcript.ClientOpens()
+        case inputs.ClientOpened(is_v1=is_v1):
+            return transcript.ClientOpens(is_v1)
+        case inputs.ClientReturned(seq=seq):
+            return transcript.ClientReturns(seq)
         case inputs.ClientFrame(payload=payload, is_text=is_text):
             return transcript.ClientSends(payload, is_text)
         case inputs.ClientGone(code=code):
@@ -89,8 +91,16 @@ def told(event: Input | None) -> Action | None:
             return transcript.GeminiUnreachable(fault)
         case inputs.ShutdownRequested():
             return transcript.ShutsDown()
+        case inputs.ClientDismissed(refusal=refusal):
+            return transcript.ClientDismissed(refusal)
         case inputs.Sent() | inputs.DeadlineReached() | None:
             return None
+        case inputs.TokenOpened() | inputs.TokenRefused() | inputs.Sealed():
+            return None
+        case inputs.ClientMoved():
+            return None
+        case inputs.Decoded() | inputs.DecodeFailed():
+            return None  # whoever plays the transcript decodes, too
         case _:
             assert_never(event)
 
@@ -110,7 +120,9 @@ def done(command: Command) -> Action | None:
             return transcript.GeminiDialled()
         case commands.CloseUpstream():
             return transcript.GeminiClosed()
-        case commands.DropSound() | commands.Log():
+        case commands.DropSound() | commands.Log() | commands.Decode() | commands.StopDecoding():
+            return None
+        case commands.Resume() | commands.Seal():
             return None
         case _:
             assert_never(command)

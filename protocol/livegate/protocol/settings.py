@@ -65,6 +65,18 @@ def _boolean(value: object) -> object:
     return value
 
 
+def _word(*words: str) -> Check:
+    """Return a check for one of a few words of ours."""
+
+    def check(value: object) -> object:
+        word = value.lower() if isinstance(value, str) else None
+        if word not in words:
+            raise _fail(f"one of {', '.join(words)}", value)
+        return word
+
+    return check
+
+
 def _enum(*names: str, prefix: str = "") -> Check:
     """Return a check for an enum of Gemini's; its common prefix may be left out."""
 
@@ -197,6 +209,22 @@ def _events(value: object) -> object:
     return names
 
 
+_audio_parts: Final = _group(
+    format=Setting(_word("pcm16", "wav"), ("format",)),
+    per=Setting(_word("piece", "turn"), ("per",)),
+    encoding=Setting(_word("base64", "binary"), ("encoding",)),
+)
+
+
+def _audio(value: object) -> object:
+    """Return how sound is to come, in full: files of single pieces would play all at once."""
+    parts = _audio_parts(value)
+    given: Mapping[str, object] = parts if _json.is_object(parts) else {}
+    form = given.get("format", "pcm16")
+    per = "turn" if form == "wav" else "piece"
+    return {"format": form, "per": per, "encoding": "base64", **given}
+
+
 def _label(value: object) -> object:
     is_text = isinstance(value, str | int) and not isinstance(value, bool)
     if not is_text or len(str(value)) > _MAX_LABEL:
@@ -287,6 +315,8 @@ KEYS: Final[Mapping[str, Setting]] = MappingProxyType(
             _switch, ("outputAudioTranscription",), aliases=("output_audio_transcription",)
         ),
         "events": Setting(_events),
+        "resumable": Setting(_boolean),
+        "audio": Setting(_audio),
         **{
             label: Setting(_label)
             for label in ("app", "client_id", "device", "user_id", "session_id", "request_id")
@@ -296,14 +326,6 @@ KEYS: Final[Mapping[str, Setting]] = MappingProxyType(
 
 LABELS: Final = ("app", "client_id", "device", "user_id", "session_id", "request_id")
 """For the log; never sent to Gemini."""
-
-LATER: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "audio": "the sound that clients get is 24 kHz PCM in base64; this version has no other",
-        "resumable": "this version keeps no session for a client that has left",
-    }
-)
-"""Known keys that this version refuses, and what it does instead."""
 
 
 def snake_case(key: str) -> str:

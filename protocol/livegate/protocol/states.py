@@ -5,10 +5,12 @@ Two small machines run side by side.
 **Phase** says how the session stands with Gemini. A session has at most one link (a WebSocket to
 Gemini) at a time. It opens one as late as it can, so that the client's config is known when the
 setup is sent: at the first config or content, or when the client has said nothing for the grace
-time. Gemini accepts a setup once per link; a config that changes anything later is applied by a
-new link (`RELINK`), which takes the conversation along with Gemini's resumption handle. While an
-answer runs, the change waits for its end (`HANDOVER`). Content that comes while there is no link
-to give it to waits in line, in order.
+time. Gemini ends every link sooner or later, and accepts a setup once per link; so from time to
+time a new link takes the old one's place (`RELINK`), and takes the conversation along with
+Gemini's resumption handle: when Gemini announces the end or the link is old, when a config changes
+anything, and when the link is lost. While an answer runs, that waits for its end (`HANDOVER`). A
+link that nobody has used is not renewed, but given up until somebody needs one. Content that comes
+while there is no link to give it to waits in line, in order.
 
 **Turn** says who owes whom. Gemini must answer each question (`ASK`: a text, or the end of speech
 where the client takes turns by hand), and its answer ends with one turnComplete. Where Gemini
@@ -49,7 +51,8 @@ class Phase(enum.Enum):
     LIVE = enum.auto()
     """Gemini listens and answers."""
     HANDOVER = enum.auto()
-    """A changed config waits for the running answer to end; content waits behind it."""
+    """Another link is to take this one's place, at the end of the running answer. Content goes on,
+    but for what is behind a changed config."""
     RETRYING = enum.auto()
     """Gemini could not be reached; the next attempt has to wait."""
     REFUSED = enum.auto()
@@ -85,28 +88,40 @@ class Trigger(enum.Enum):
     """The link ended before setupComplete, or never opened, for a reason that may pass."""
     SETUP_LATE = enum.auto()
     """Gemini took too long to accept a setup, or to be reached."""
+    UNREACHABLE = enum.auto()
+    """The same for so long that nobody should wait any longer."""
     LINK_LOST = enum.auto()
     """The link ended after setupComplete."""
     LINK_BROKEN = enum.auto()
     """The same, but before Gemini had said anything on it: the next one may fare no better."""
+    LINK_UNUSED = enum.auto()
+    """The link has ended or has to end, and nobody needs another now."""
+    LINK_OLD = enum.auto()
+    """Gemini will end the link before long, though it has not said so yet."""
     GO_AWAY = enum.auto()
     """Gemini will end the link soon; it says when."""
     CHANGE_WAITS = enum.auto()
     """The config next in line needs a new link, but an answer is running."""
     RELINK = enum.auto()
-    """The config next in line needs a new link, and nothing stands in its way."""
+    """A new link is needed, and nothing stands in its way."""
     HANDOVER_LATE = enum.auto()
-    """The answer has not ended in time; the change waits no longer."""
+    """The answer has not ended in time; the new link waits no longer."""
     RETRY_DUE = enum.auto()
     """The pause is over."""
     CLIENT_GONE = enum.auto()
-    """The client has closed its WebSocket, or lost it."""
+    """The client has closed its WebSocket; or lost it, and does not come back."""
+    CLIENT_MOVED = enum.auto()
+    """The client goes on with an earlier session."""
+    DISMISSED = enum.auto()
+    """The client has used up what it may."""
     SHUTDOWN = enum.auto()
     """The gateway is about to end."""
 
 
 _ENDS: Final[Mapping[Trigger, Phase]] = {
     Trigger.CLIENT_GONE: Phase.CLOSED,
+    Trigger.CLIENT_MOVED: Phase.CLOSED,
+    Trigger.DISMISSED: Phase.CLOSED,
     Trigger.SHUTDOWN: Phase.CLOSED,
 }
 
@@ -129,7 +144,9 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
             Trigger.LINK_OPENED: Phase.SETUP,
             Trigger.LINK_DENIED: Phase.CLOSED,
             Trigger.LINK_FAILED: Phase.RETRYING,
+            Trigger.LINK_UNUSED: Phase.UNLINKED,
             Trigger.SETUP_LATE: Phase.RETRYING,
+            Trigger.UNREACHABLE: Phase.CLOSED,
             **_ENDS,
         },
         Phase.SETUP: {
@@ -140,7 +157,9 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
             Trigger.HANDLE_REFUSED: Phase.DIALING,
             Trigger.LINK_DENIED: Phase.CLOSED,
             Trigger.LINK_FAILED: Phase.RETRYING,
+            Trigger.LINK_UNUSED: Phase.UNLINKED,
             Trigger.SETUP_LATE: Phase.RETRYING,
+            Trigger.UNREACHABLE: Phase.CLOSED,
             **_ENDS,
         },
         Phase.LIVE: {
@@ -148,27 +167,34 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
             Trigger.CONFIG: Phase.LIVE,
             Trigger.CHANGE_WAITS: Phase.HANDOVER,
             Trigger.RELINK: Phase.DIALING,
-            Trigger.GO_AWAY: Phase.LIVE,
+            Trigger.GO_AWAY: Phase.HANDOVER,
+            Trigger.LINK_OLD: Phase.HANDOVER,
             Trigger.LINK_DENIED: Phase.CLOSED,
-            Trigger.LINK_LOST: Phase.UNLINKED,
+            Trigger.LINK_LOST: Phase.DIALING,
             Trigger.LINK_BROKEN: Phase.RETRYING,
+            Trigger.LINK_UNUSED: Phase.UNLINKED,
+            Trigger.UNREACHABLE: Phase.CLOSED,
             **_ENDS,
         },
         Phase.HANDOVER: {
             Trigger.CONTENT: Phase.HANDOVER,
             Trigger.CONFIG: Phase.HANDOVER,
+            Trigger.CHANGE_WAITS: Phase.HANDOVER,
             Trigger.RELINK: Phase.DIALING,
             Trigger.HANDOVER_LATE: Phase.DIALING,
             Trigger.GO_AWAY: Phase.HANDOVER,
+            Trigger.LINK_OLD: Phase.HANDOVER,
             Trigger.LINK_DENIED: Phase.CLOSED,
-            Trigger.LINK_LOST: Phase.UNLINKED,
+            Trigger.LINK_LOST: Phase.DIALING,
             Trigger.LINK_BROKEN: Phase.RETRYING,
+            Trigger.LINK_UNUSED: Phase.UNLINKED,
+            Trigger.UNREACHABLE: Phase.CLOSED,
             **_ENDS,
         },
         Phase.RETRYING: {
             Trigger.CONTENT: Phase.RETRYING,
             Trigger.CONFIG: Phase.RETRYING,
-            Trigger.RETRY_DUE: Phase.UNLINKED,
+            Trigger.RETRY_DUE: Phase.DIALING,
             **_ENDS,
         },
         Phase.REFUSED: {
@@ -181,12 +207,23 @@ TRANSITIONS: Final[Mapping[Phase, Mapping[Trigger, Phase]]] = MappingProxyType(
 )
 
 
+ENDINGS: Final = tuple(
+    trigger
+    for trigger in Trigger
+    if any(row.get(trigger) is Phase.CLOSED for row in TRANSITIONS.values())
+)
+"""What can end a session."""
+
+
 # A timer runs only in these phases: leaving them stops it. (RETRY itself ends its phase.)
 CLOCKED: Final[Mapping[Timer, frozenset[Phase]]] = MappingProxyType(
     {
         Timer.GRACE: frozenset({Phase.UNLINKED}),
         Timer.SETUP: frozenset({Phase.DIALING, Phase.SETUP}),
+        Timer.AGE: frozenset({Phase.LIVE, Phase.HANDOVER}),
         Timer.HANDOVER: frozenset({Phase.HANDOVER}),
+        Timer.ANSWER: frozenset({Phase.LIVE, Phase.HANDOVER}),
+        Timer.CALL: frozenset({Phase.LIVE, Phase.HANDOVER}),
     }
 )
 
@@ -195,7 +232,7 @@ class Turn(enum.Enum):
     """Who owes whom an answer."""
 
     IDLE = enum.auto()
-    """Nobody; a changed config may be applied."""
+    """Nobody; another link may take this one's place."""
     USER = enum.auto()
     """The user has asked; Gemini has not begun to answer."""
     MODEL = enum.auto()
@@ -213,6 +250,8 @@ class TurnTrigger(enum.Enum):
     """A piece of an answer came."""
     TURN_COMPLETE = enum.auto()
     """Gemini says that its answer has ended."""
+    GIVEN_UP = enum.auto()
+    """Gemini has been silent for so long that it will not answer."""
     LINK_ENDED = enum.auto()
     """What was owed on that link will never come."""
 
@@ -223,24 +262,28 @@ TURNS: Final[Mapping[Turn, Mapping[TurnTrigger, Turn]]] = MappingProxyType(
             TurnTrigger.ASK: Turn.USER,
             TurnTrigger.OUTPUT: Turn.MODEL,
             TurnTrigger.TURN_COMPLETE: Turn.IDLE,
+            TurnTrigger.GIVEN_UP: Turn.IDLE,
             TurnTrigger.LINK_ENDED: Turn.IDLE,
         },
         Turn.USER: {
             TurnTrigger.ASK: Turn.OVERLAP,
             TurnTrigger.OUTPUT: Turn.MODEL,
             TurnTrigger.TURN_COMPLETE: Turn.IDLE,
+            TurnTrigger.GIVEN_UP: Turn.IDLE,
             TurnTrigger.LINK_ENDED: Turn.IDLE,
         },
         Turn.MODEL: {
             TurnTrigger.ASK: Turn.OVERLAP,
             TurnTrigger.OUTPUT: Turn.MODEL,
             TurnTrigger.TURN_COMPLETE: Turn.IDLE,
+            TurnTrigger.GIVEN_UP: Turn.MODEL,
             TurnTrigger.LINK_ENDED: Turn.IDLE,
         },
         Turn.OVERLAP: {
             TurnTrigger.ASK: Turn.OVERLAP,
             TurnTrigger.OUTPUT: Turn.OVERLAP,
             TurnTrigger.TURN_COMPLETE: Turn.USER,
+            TurnTrigger.GIVEN_UP: Turn.USER,
             TurnTrigger.LINK_ENDED: Turn.IDLE,
         },
     }

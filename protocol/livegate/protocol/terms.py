@@ -1,8 +1,11 @@
 """The config that a session runs on: asked for, in force, and accepted by Gemini."""
 
+from collections.abc import Mapping
+
 from livegate.protocol import config
 from livegate.protocol.config import Config, Delta, Plan
 from livegate.protocol.options import SessionOptions
+from livegate.protocol.settings import KEYS
 
 
 class Terms:
@@ -14,11 +17,34 @@ class Terms:
 
     def __init__(self, options: SessionOptions) -> None:
         self._options = options
+        self._default = options.config
         self._config = self._accepted = Config()
         self._unanswered: list[Delta] = []
         self.size = 0
         """Bytes of the config frames that have no answer yet."""
-        self.plan = self._resolve(self._config)
+        self.plan = self._accepted_plan = self._resolve(self._config)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether Gemini has not accepted a setup like this yet."""
+        return self.plan.setup != self._accepted_plan.setup
+
+    @property
+    def config(self) -> Mapping[str, object]:
+        """The client's own settings in force: the table's name -> value as it goes upstream."""
+        return self._config.values
+
+    def want_all(self) -> None:
+        """Give the client frames of all types, unless it says otherwise."""
+        default = Config({"events": ["all"], **self._default.values})
+        self._default = default
+        self.plan = self._accepted_plan = self._resolve(self._config)
+
+    def restore(self, values: Mapping[str, object]) -> None:
+        """Put settings in force that were accepted elsewhere, maybe by another version."""
+        known = {name: value for name, value in values.items() if name in KEYS}
+        self._config = self._accepted = Config(known)
+        self.plan = self._accepted_plan = self._resolve(self._config)
 
     def with_(self, delta: Delta) -> Plan:
         """Return what the config would come to with `delta` on top."""
@@ -33,17 +59,12 @@ class Terms:
 
     def accept(self) -> list[Delta]:
         """Take note that Gemini accepted; return the configs to answer, in order."""
-        self._accepted = self._config
+        self._accepted, self._accepted_plan = self._config, self.plan
         return self._answered()
 
     def roll_back(self) -> list[Delta]:
         """Return to what Gemini accepted last; return the configs that this undoes."""
-        self._config = self._accepted
-        self.plan = self._resolve(self._config)
-        return self.give_up()
-
-    def give_up(self) -> list[Delta]:
-        """Keep the config; return the ones to answer with an error, in order."""
+        self._config, self.plan = self._accepted, self._accepted_plan
         return self._answered()
 
     def _answered(self) -> list[Delta]:
@@ -53,7 +74,7 @@ class Terms:
 
     def _resolve(self, asked: Config) -> Plan:
         return config.resolve(
-            asked.over(self._options.config),
+            asked.over(self._default),
             default_model=self._options.default_model,
             maps_retired=self._options.maps_retired,
         )

@@ -13,20 +13,30 @@ class Timer(enum.Enum):
     """`grace_s`: the client says nothing after connecting; dial Gemini with the defaults."""
     SETUP = enum.auto()
     """`setup_s`: dialling and setting up a link takes too long."""
+    AGE = enum.auto()
+    """`link_age_s`, `gemini_session_s`: the link is so old that Gemini will end it before long."""
     HANDOVER = enum.auto()
-    """`handover_s`: a changed config has waited long enough for the running answer; `handle_s`: for
-    the handle that comes after one."""
+    """`handover_s`: another link has waited long enough for the running answer; `handle_s`: for the
+    handle that comes after one; `go_away_margin_s`: it is as late as Gemini allows."""
+    AWAY = enum.auto()
+    """`resume_s`: the client has lost its WebSocket and has not come back."""
     RETRY = enum.auto()
     """`retry_s` to `retry_max_s`: the pause after Gemini could not be reached."""
+    ANSWER = enum.auto()
+    """`answer_s`: Gemini was asked and is silent."""
+    CALL = enum.auto()
+    """`call_s`: the client has not answered a tool call."""
     FLUSH = enum.auto()
     """`flush_after_s`: the speaker's audio has stopped without an `audio_end`."""
 
 
 class TimerTable:
-    """At most one instant per timer, in the shell's monotonic seconds."""
+    """The clock, and at most one instant per timer, in the shell's monotonic seconds."""
 
     def __init__(self) -> None:
         self._due: dict[Timer, float] = {}
+        self.now = 0.0
+        """When the input that is being handled happened."""
 
     def set(self, timer: Timer, at: float) -> None:
         """Start `timer`, or move it, so that it is due `at`."""
@@ -45,22 +55,32 @@ class TimerTable:
         """The earliest instant that is due, or None if no timer runs."""
         return min(self._due.values(), default=None)
 
-    def take_expired(self, now: float) -> list[Timer]:
-        """Stop and return the timers that are due at `now`, earliest first."""
-        expired = sorted((at, timer.value) for timer, at in self._due.items() if at <= now)
-        timers = [Timer(value) for _, value in expired]
-        for timer in timers:
+    @property
+    def expired(self) -> list[Timer]:
+        """The timers that are due now, earliest first."""
+        expired = sorted((at, timer.value) for timer, at in self._due.items() if at <= self.now)
+        return [Timer(value) for _, value in expired]
+
+    def take(self, timer: Timer) -> bool:
+        """Stop `timer` if it is due now; return whether it was."""
+        is_due = timer in self.expired
+        if is_due:
             self.stop(timer)
-        return timers
+        return is_due
 
 
 def pause(limits: Limits, seed: int, failures: int) -> float:
+    """Return how long a session waits after so many failures in a row, in seconds."""
+    return backoff(limits.retry_s, limits.retry_max_s, seed, failures)
+
+
+def backoff(first_s: float, most_s: float, seed: int, failures: int) -> float:
     """Return how long to wait after so many failures in a row, in seconds.
 
-    It doubles each time and is cut by up to a half, differently in each session, so that many
-    sessions do not come back together.
+    It doubles each time, up to a maximum, and is cut by up to a half, differently for each seed, so
+    that many do not come back together.
     """
-    longest = min(limits.retry_s * 2.0 ** min(failures - 1, 30), limits.retry_max_s)
+    longest = min(first_s * 2.0 ** min(failures - 1, 30), most_s)
     key = (seed % 2**64).to_bytes(8)
     drawn = hashlib.blake2b(failures.to_bytes(8), key=key, digest_size=2).digest()
     return longest * (1 - int.from_bytes(drawn) / 2**17)

@@ -5,13 +5,19 @@ One line is one step; an empty line or one that begins with `#` means nothing, b
 
     options: {"grace_s": 0}           what the operator decided (`limits`, `config` inside, too)
     client opens                      the client's WebSocket is accepted
+    client opens v1                   the same, with the subprotocol `livegate.v1`
+    client returns 7                  the client has another WebSocket, and says by its token and
+                                      the number of the last frame that it has that it is back
     client> {"type": ...}             it sends a text frame: the rest of the line, JSON or not
     client> bytes 0000ffff            it sends a binary frame
     client> text 22fe                 it sends a text frame that is no printable UTF-8
     client< {"type": ...}             the next frame that it gets has at least these values
+    client< bytes 0000ffff            the next frame that it gets is binary, and is this
     client< nothing                   it has got no other frame
     client leaves 1001                it closes its WebSocket
     client closed 4200                the gateway has closed it
+    client dismissed CODE 30 message  the operator's limits end it: an `ErrorCode`, the seconds
+                                      until another try may succeed (or `never`), and words
     gemini dialled                    the gateway has begun to open a link
     gemini opens                      that link is open
     gemini unreachable refused        that link cannot be opened: the name of a `Fault`
@@ -37,12 +43,25 @@ import attrs
 
 from livegate.protocol import Limits, SessionOptions, _json, config
 from livegate.protocol.config import Config
+from livegate.protocol.errors import ErrorCode, Refusal
 from livegate.protocol.inputs import Fault
+
+_NEVER: Final = "never"
 
 
 @attrs.frozen
 class ClientOpens:
     """The client's WebSocket is accepted."""
+
+    is_v1: bool = False
+
+
+@attrs.frozen
+class ClientReturns:
+    """The client has another WebSocket, and is back."""
+
+    seq: int
+    """The number of the last frame that it has."""
 
 
 @attrs.frozen
@@ -67,6 +86,7 @@ class ClientGets:
     """The next frame that the client gets fits; with None there is no frame."""
 
     expected: object
+    """JSON; bytes stand for a binary frame."""
 
 
 @attrs.frozen
@@ -135,18 +155,27 @@ class TimePasses:
 
 
 @attrs.frozen
+class ClientDismissed:
+    """The client has used up what it may, or may not begin."""
+
+    refusal: Refusal
+
+
+@attrs.frozen
 class ShutsDown:
     """The process is about to end."""
 
 
 Stimulus: TypeAlias = (
     ClientOpens
+    | ClientReturns
     | ClientSends
     | ClientLeaves
     | GeminiOpens
     | GeminiUnreachable
     | GeminiSends
     | GeminiCloses
+    | ClientDismissed
     | ShutsDown
 )
 """What a peer does, or the operator."""
@@ -180,6 +209,12 @@ def _expected(rest: str) -> object:
     return None if rest == "nothing" else json.loads(rest)
 
 
+def _got(rest: str) -> ClientGets:
+    if rest.startswith("bytes "):
+        return ClientGets(bytes.fromhex(rest[6:]))
+    return ClientGets(_expected(rest))
+
+
 def _frame(rest: str) -> ClientSends:
     if rest.startswith("bytes "):
         return ClientSends(bytes.fromhex(rest[6:]), is_text=False)
@@ -199,17 +234,26 @@ def _closes(rest: str) -> GeminiCloses:
     return GeminiCloses(int(code), reason)
 
 
+def _dismissed(rest: str) -> ClientDismissed:
+    code, retry_after_s, message = rest.split(" ", 2)
+    wait_s = None if retry_after_s == _NEVER else float(retry_after_s)
+    return ClientDismissed(Refusal(ErrorCode(code), message, wait_s))
+
+
 _BARE: Final[Mapping[str, Action]] = {
     "client opens": ClientOpens(),
+    "client opens v1": ClientOpens(is_v1=True),
     "gemini dialled": GeminiDialled(),
     "gemini opens": GeminiOpens(),
     "gemini closed": GeminiClosed(),
     "shutdown": ShutsDown(),
 }
 _FORMS: Final[Mapping[str, Callable[[str], Action]]] = {
+    "client returns": lambda rest: ClientReturns(int(rest)),
     "client>": _frame,
-    "client<": lambda rest: ClientGets(_expected(rest)),
+    "client<": _got,
     "client leaves": lambda rest: ClientLeaves(int(rest)),
+    "client dismissed": _dismissed,
     "client closed": lambda rest: ClientClosed(int(rest)),
     "gemini unreachable": lambda rest: GeminiUnreachable(Fault[rest.upper()]),
     "gemini<": lambda rest: GeminiGets(_expected(rest)),
@@ -256,12 +300,19 @@ def line_of(action: Action) -> str:
             return f"client> text {payload.hex()}"
         case ClientSends(payload=payload):
             return f"client> bytes {payload.hex()}"
+        case ClientGets(expected=bytes() as expected):
+            return f"client< bytes {expected.hex()}"
         case ClientGets(expected=expected):
             return f"client< {_written(expected)}"
+        case ClientReturns(seq=seq):
+            return f"client returns {seq}"
         case ClientLeaves(code=code):
             return f"client leaves {code}"
         case ClientClosed(code=code):
             return f"client closed {code}"
+        case ClientDismissed(refusal=refusal):
+            wait_s = _NEVER if refusal.retry_after_s is None else f"{refusal.retry_after_s!r}"
+            return f"client dismissed {refusal.code} {wait_s} {refusal.message}"
         case GeminiUnreachable(fault=fault):
             return f"gemini unreachable {fault.name.lower()}"
         case GeminiGets(expected=expected):

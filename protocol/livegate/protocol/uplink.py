@@ -16,12 +16,12 @@ class Uplink:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._is_active = False
+        self.is_active = False
         """Between `activityStart` and `activityEnd`."""
 
     def link_ended(self) -> None:
         """Forget what only the old link knew."""
-        self._is_active = False
+        self.is_active = False
 
     def encode(self, frame: frames.Content, plan: Plan) -> list[bytes]:
         """Return the messages for one piece of content.
@@ -32,23 +32,25 @@ class Uplink:
         match frame:
             case frames.Text(text=text):
                 return [gemini.encode_text(text, plan.profile.text_path)]
-            case frames.Audio(data=data, rate=rate):
+            case frames.Pcm(data=data, rate=rate):
                 step = self._limits.upstream_chunk_chars
                 pieces = (data[at : at + step] for at in range(0, len(data), step))
                 return [gemini.encode_audio(piece, rate) for piece in pieces]
+            case frames.Piece():
+                return []  # what was decoded of it has gone before
             case frames.Image(data=data, mime_type=mime_type):
                 return [gemini.encode_image(data, mime_type)]
             case frames.AudioEnd(is_said=is_said):
                 if plan.detects_activity:
                     return [_end_of_speech(plan)]
-                return self._end_activity() if is_said and self._is_active else []
+                return self._end_activity() if is_said and self.is_active else []
             case frames.ActivityStart():
                 _check_manual("activity_start", plan)
-                self._is_active = True
+                self.is_active = True
                 return [gemini.encode_activity_start()]
             case frames.ActivityEnd():
                 _check_manual("activity_end", plan)
-                if not self._is_active:
+                if not self.is_active:
                     raise RemoteProtocolError(
                         ErrorCode.BAD_FRAME, "activity_end without an activity_start before it"
                     )
@@ -59,7 +61,7 @@ class Uplink:
                 assert_never(frame)
 
     def _end_activity(self) -> list[bytes]:
-        self._is_active = False
+        self.is_active = False
         return [gemini.encode_activity_end()]
 
 

@@ -4,12 +4,26 @@ Source: close codes and reasons that users of the Live API have reported. The co
 enough: 1008 and 1011 mix what passes with what never will.
 """
 
+import difflib
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import attrs
 
 from livegate.protocol.errors import ErrorCode, shown
+from livegate.protocol.profiles import PROFILES, bare_name
 from livegate.protocol.states import Trigger
+
+
+class Stage(enum.Enum):
+    """How far a link had come."""
+
+    NEW = "before setupComplete, of a conversation that begins"
+    CHANGED = "before setupComplete, when resuming with another config"
+    RESUMED = "before setupComplete, when resuming with a config that Gemini had accepted"
+    LIVE = "after setupComplete"
 
 
 @attrs.frozen
@@ -21,11 +35,14 @@ class Verdict:
     """The error that the client hears, unless the session helps itself."""
     happened: str
     cure: str
+    """Empty where the session itself knows what comes next."""
 
-    def sentence(self, code: int, reason: str) -> str:
+    def sentence(self, code: int, reason: str, model: str = "") -> str:
         """Return what to tell the client: what happened, Gemini's own words, and the cure."""
         said = f"{code}, {shown(reason)}" if reason else str(code)
-        return f"{self.happened} ({said}); {self.cure}"
+        near = _nearest(model) if self.code is ErrorCode.MODEL_UNKNOWN else ""
+        cure = f"; {self.cure}" if self.cure else ""
+        return f"{self.happened} ({said}){cure}{near}"
 
 
 @attrs.frozen
@@ -73,13 +90,13 @@ _UNAVAILABLE: Final = Verdict(
     Trigger.LINK_FAILED,
     ErrorCode.UPSTREAM_UNAVAILABLE,
     "Gemini ended the connection before it was ready",
-    "send again in a while",
+    "",
 )
 _LOST: Final = Verdict(
     Trigger.LINK_LOST,
     ErrorCode.UPSTREAM_LOST,
     "the connection to Gemini was lost",
-    "the next message opens a new one",
+    "",
 )
 
 # In each table the first row that fits decides; the last one always fits.
@@ -90,22 +107,36 @@ _ALWAYS: Final[_Table] = (
     Row(frozenset({1007, 1008}), "unregistered callers", _KEY),
     Row(_ANY, "exceeded your current quota", _QUOTA),
 )
-SETTING_UP: Final[_Table] = (
-    *_ALWAYS,
-    Row(frozenset({1008}), "is not found for api version", _MODEL),
-    Row(frozenset({1007, 1008}), "", _SETUP),
-    Row(_ANY, "", _UNAVAILABLE),
+_NO_MODEL: Final = Row(frozenset({1008}), "is not found for api version", _MODEL)
+_NO_SESSION: Final = Row(frozenset({1007, 1008}), "session not found", _HANDLE)
+_REFUSED: Final[_Table] = (Row(frozenset({1007, 1008}), "", _SETUP), Row(_ANY, "", _UNAVAILABLE))
+TABLES: Final[Mapping[Stage, _Table]] = MappingProxyType(
+    {
+        Stage.NEW: (*_ALWAYS, _NO_MODEL, *_REFUSED),
+        Stage.CHANGED: (*_ALWAYS, _NO_MODEL, _NO_SESSION, *_REFUSED),
+        # What Gemini accepted before it would accept again: it is the handle that it refuses.
+        Stage.RESUMED: (
+            *_ALWAYS,
+            _NO_MODEL,
+            Row(frozenset({1007, 1008}), "", _HANDLE),
+            Row(_ANY, "", _UNAVAILABLE),
+        ),
+        Stage.LIVE: (*_ALWAYS, Row(_ANY, "", _LOST)),
+    }
 )
-RESUMING: Final[_Table] = (Row(frozenset({1008}), "session not found", _HANDLE), *SETTING_UP)
-LIVE: Final[_Table] = (*_ALWAYS, Row(_ANY, "", _LOST))
 
 
-def judge(code: int, reason: str, *, is_set_up: bool, is_resuming: bool) -> Verdict:
-    """Return what Gemini's close means, before or after its setupComplete."""
-    table = LIVE if is_set_up else RESUMING if is_resuming else SETTING_UP
+def judge(code: int, reason: str, stage: Stage) -> Verdict:
+    """Return what Gemini's close means."""
     heard = reason.lower()
     return next(
         row.verdict
-        for row in table
+        for row in TABLES[stage]
         if (not row.codes or code in row.codes) and row.reason in heard
     )
+
+
+def _nearest(model: str) -> str:
+    """Return the known names that are most like one that Gemini does not know, as a clause."""
+    names = difflib.get_close_matches(bare_name(model), PROFILES, n=3, cutoff=0.5)
+    return f"; it may know {' or '.join(names)}" if names else ""

@@ -1,17 +1,11 @@
 """livegate on asyncio: `serve` listens, `App` is for other ASGI servers, `Gateway` for embedders."""
 
-import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from socket import socket
-from typing import Any, cast
 
-import hypercorn.asyncio
-
+from livegate.asyncio import listener
 from livegate.asyncio.gateway import Gateway
 from livegate.shell.asgi import App, Application, AsgiSocket
-from livegate.shell.listener import hypercorn_config
 from livegate.shell.settings import Settings
 from livegate.shell.target import SettingsError
 
@@ -30,57 +24,62 @@ def app(settings: Settings) -> App:
 async def serve(
     settings: Settings,
     sockets: Sequence[socket],
-    until: Callable[[], Awaitable[None]] | None = None,
+    until: Callable[[], Awaitable[object]] | None = None,
     *,
     wrap: Callable[[App], Application] | None = None,
-) -> None:
+) -> bool:
     """Serve on bound sockets until asked to end, then close all sessions with 1012.
 
     Args:
         settings: Gemini's address and key, and what holds for every session.
         sockets: From `livegate.shell.sockets.listen`.
-        until: Returns when it is time to end; by default at SIGINT or SIGTERM.
-        wrap: Puts another ASGI application around the gateway's.
+        until: Returns when it is time to end; by default at SIGINT or SIGTERM, and a second
+            signal ends it at once, but for hypercorn.
+        wrap: Puts another ASGI application around the gateway's; hypercorn serves it then.
+
+    Returns:
+        Whether all had gone, or had had their 5 s, before `drain_s` and a second signal; under
+        hypercorn always True.
 
     Raises:
-        SettingsError: What the settings ask for is not installed.
+        SettingsError: What the settings ask for is not installed, or cannot be used.
     """
     gateway = _gateway(settings)
+    if wrap is None and settings.listens_itself:
+        return await listener.serve(gateway, settings, sockets, until)
+    try:
+        from livegate.asyncio import asgi_server  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "the server hypercorn needs hypercorn: pip install 'livegate[hypercorn]'"
+        ) from None
     inner = App(gateway, page=settings.page)
-    await hypercorn.asyncio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
-        cast("Any", wrap(inner) if wrap else inner),  # hypercorn has types of its own for ASGI
-        hypercorn_config(sockets, is_alone=wrap is None),
-        shutdown_trigger=partial(_drain_after, until or _signalled, gateway),
-    )
+    served = wrap(inner) if wrap else inner
+    await asgi_server.serve(gateway, settings, sockets, until, served, is_alone=wrap is None)
+    return True
 
 
 def _gateway(settings: Settings) -> Gateway:
     """Return a gateway with the links that the settings ask for."""
-    if settings.upstream == "websocket":
-        return Gateway(settings.target, settings.session, journals=settings.journals)
-    try:
-        from livegate.asyncio.sdk import Sdk  # noqa: PLC0415 - an extra, and a second to import
-    except ModuleNotFoundError:
-        raise SettingsError(
-            "the upstream sdk needs google-genai: pip install 'livegate[genai]'"
-        ) from None
-    sdk = Sdk(settings.target)
+    dial = aclose = None
+    if settings.upstream == "sdk":
+        try:
+            from livegate.asyncio.sdk import Sdk  # noqa: PLC0415 - an extra, a second to import
+        except ModuleNotFoundError:
+            raise SettingsError(
+                "the upstream sdk needs google-genai: pip install 'livegate[genai]'"
+            ) from None
+        sdk = Sdk(settings.target)
+        dial, aclose = sdk.dial, sdk.aclose
     return Gateway(
         settings.target,
         settings.session,
-        dial=sdk.dial,
-        aclose=sdk.aclose,
+        dial=dial,
+        aclose=aclose,
+        rules=settings.rules,
+        session_type=settings.session_type,
         journals=settings.journals,
+        breaker=settings.breaker,
+        drain_s=settings.drain_s,
+        seals=settings.seals,
     )
-
-
-async def _drain_after(until: Callable[[], Awaitable[None]], gateway: Gateway) -> None:
-    await until()
-    await gateway.drain()
-
-
-async def _signalled() -> None:
-    loop, signalled = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, signalled.set)
-    await signalled.wait()

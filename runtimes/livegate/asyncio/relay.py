@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
-from typing import Final
 
-from livegate.protocol import commands, inputs
+from livegate.asyncio.decoding import decoded
+from livegate.protocol import commands, inputs, replies
+from livegate.protocol.admission import Ticket
+from livegate.protocol.errors import CLOSES, Refusal
 from livegate.protocol.inputs import Side
 from livegate.shell import faults
 from livegate.shell.faults import DialError
@@ -12,8 +14,6 @@ from livegate.shell.pump import Pump
 from livegate.shell.sessions import Sessions
 from livegate.shell.sockets import ClientSocket, Closed, Dial, UpstreamSocket
 from livegate.shell.target import CLOSE_GRACE_S, FAREWELL_S
-
-_CLIENT: Final = 1
 
 
 class Bell:
@@ -35,14 +35,21 @@ class Bell:
 class Relay:
     """A client's socket, a session, and its links to Gemini."""
 
-    def __init__(self, client: ClientSocket, dial: Dial, sessions: Sessions) -> None:
+    def __init__(
+        self, client: ClientSocket, ticket: Ticket, dial: Dial, sessions: Sessions
+    ) -> None:
         self._client = client
+        self._ticket = ticket
         self._dial = dial
         self._sessions = sessions
         self._loop = asyncio.get_running_loop()
-        self._pump = Pump(sessions.new(self._loop.time()), self, self._loop.time, Bell)
+        self._visit = sessions.new(ticket, self._loop.time())
+        self._pump = Pump(self._visit, self, self._loop.time, Bell, sessions.shared)
+        self._seat = self._pump.seat(self)
         self._link_tasks: dict[int, asyncio.Task[None]] = {}
         self._open_links: set[int] = set()
+        self._has_left = Bell()
+        """Rings when the client's socket has ended."""
         self._is_sending = False
         """Cut short now, the stream ends in the middle of a message."""
 
@@ -50,9 +57,18 @@ class Relay:
         """Serve the client until it has gone or the session has closed it."""
         try:
             async with asyncio.TaskGroup() as self._links:
+                clock = self._links.create_task(self._keep_time())
                 await self._run_client()
+                while not self._pump.is_over:  # it waits for its client
+                    await self._pump.over.heard()
+                clock.cancel()
+                if self._pump.fault is not None:
+                    raise self._pump.fault
         finally:
-            self._sessions.discard(self._pump)
+            self._pump.fail()  # no news, unless all else has failed
+            self._pump.decoder.close()
+            self._sessions.end(self._visit)
+            self._sessions.forget(self._pump)
 
     async def fail(self, code: int) -> None:
         """Close the client's socket after `run` has failed, if it still takes a message."""
@@ -65,16 +81,12 @@ class Relay:
         try:
             async with asyncio.TaskGroup() as loops:
                 self._client_task = loops.create_task(self._write_client())
-                self._sessions.add(self._pump, _CLIENT, self._client.peer)
-                others = [
-                    loops.create_task(self._read_client()),
-                    loops.create_task(self._keep_time()),
-                ]
+                self._sessions.add(self._seat, self._ticket)
+                reader = loops.create_task(self._read_client())
                 await asyncio.wait([self._client_task])
-                for other in others:
-                    other.cancel()
+                reader.cancel()
         finally:
-            self._pump.feed(inputs.ClientGone(_CLIENT))
+            self._seat.pump.feed(inputs.ClientGone(self._seat.link))
 
     # What the pump needs done at once
 
@@ -87,36 +99,50 @@ class Relay:
         grace_s = CLOSE_GRACE_S if link in self._open_links else 0
         self._loop.call_later(grace_s, self._link_tasks[link].cancel)
 
+    def decode(self, command: commands.Decode) -> None:
+        """Begin to do one step of a recording."""
+        self._links.create_task(self._decode(command))
+
     def end_client(self, grace_s: float) -> None:
         """Give the client's socket so long to send what it has and close."""
         self._loop.call_later(grace_s, self._client_task.cancel)
+
+    def move_client(self, pump: Pump, seq: int) -> None:
+        """Have the client's socket feed another pump."""
+        before, self._seat = self._seat, pump.seat(self)
+        before.pump.leave(before)
+        self._sessions.end(self._visit)
+        pump.feed(inputs.ClientReturned(self._seat.link, seq, self._ticket.peer))
 
     # The loops
 
     async def _read_client(self) -> None:
         while True:
-            while not self._pump.may_read_client:
-                await self._pump.may_read.heard()
+            while not self._seat.pump.may_read_client:
+                await self._seat.pump.may_read.heard()
             message = await self._client.receive()
+            seat = self._seat
             if isinstance(message, Closed):
-                self._pump.feed(inputs.ClientGone(_CLIENT, message.code, message.reason))
+                self._has_left.ring()
+                seat.pump.feed(inputs.ClientGone(seat.link, message.code, message.reason))
                 return
-            self._pump.feed(inputs.ClientFrame(_CLIENT, message.payload, message.is_text))
+            seat.pump.feed(inputs.ClientFrame(seat.link, message.payload, message.is_text))
 
     async def _write_client(self) -> None:
-        outbox = self._pump.client
-        while not self._pump.is_over:
-            if not outbox.items:
-                await outbox.bell.heard()
+        while not self._seat.is_gone:
+            seat = self._seat
+            if not seat.outbox.items:
+                await seat.outbox.bell.heard()
                 continue
-            item = outbox.items.popleft()
+            item = seat.outbox.items.popleft()
             if isinstance(item, commands.CloseClient):
                 await self._client.close(item.code, item.reason)
+                await self._has_left.heard()  # cut while it still talks, it might not read why
                 return
             self._is_sending = True
             await self._client.send(item.payload, is_text=item.is_text)
             self._is_sending = False
-            self._pump.feed(inputs.Sent(Side.CLIENT, _CLIENT, len(item.payload)))
+            seat.pump.feed(inputs.Sent(Side.CLIENT, seat.link, len(item.payload)))
 
     async def _keep_time(self) -> None:
         while True:
@@ -126,6 +152,9 @@ class Relay:
                     await self._pump.alarm.heard()
                     continue
             self._pump.feed(inputs.DeadlineReached())
+
+    async def _decode(self, command: commands.Decode) -> None:
+        self._pump.feed(await decoded(self._pump.decoder, command))
 
     async def _run_link(self, link: int) -> None:
         """Dial Gemini, and carry messages both ways until one side ends the link."""
@@ -166,3 +195,19 @@ class Relay:
                 return
             await upstream.send(item.payload)
             self._pump.feed(inputs.Sent(Side.UPSTREAM, link, len(item.payload)))
+
+
+async def refuse(client: ClientSocket, refusal: Refusal) -> None:
+    """Tell a client why it may not begin, and close."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(FAREWELL_S):
+            await client.send(replies.refused(refusal).payload, is_text=True)
+            await _part(client, refusal.close, CLOSES[refusal.close].meaning)
+
+
+async def _part(client: ClientSocket, code: int, reason: str) -> None:
+    """Close, and wait until the client has left, whatever it still says."""
+    async with asyncio.TaskGroup() as group:
+        group.create_task(client.close(code, reason))
+        while not isinstance(await client.receive(), Closed):
+            pass

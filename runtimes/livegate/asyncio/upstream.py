@@ -1,7 +1,6 @@
 """The link to Gemini on asyncio, by websockets."""
 
 import contextlib
-import logging
 from collections.abc import AsyncGenerator, Generator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -9,14 +8,14 @@ from typing import Any, Final
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from livegate.protocol.connection.websocket import QUIET
+from livegate.protocol.gemini import KEY_HEADER
 from livegate.protocol.inputs import Fault
+from livegate.protocol.secret import Secret
 from livegate.shell import faults
 from livegate.shell.sockets import UPSTREAM_STALL_S, Closed, guard
-from livegate.shell.target import CLOSE_GRACE_S, KEY_HEADER, MAX_MESSAGE_BYTES, Secret, Target
+from livegate.shell.target import CLOSE_GRACE_S, MAX_MESSAGE_BYTES, Target
 
-# websockets logs request headers at DEBUG, and the key is one.
-_QUIET = logging.getLogger("livegate.upstream")
-_QUIET.setLevel(logging.ERROR)
 OPTIONS: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "compression": None,
@@ -25,7 +24,7 @@ OPTIONS: Final[Mapping[str, Any]] = MappingProxyType(
         "ping_interval": None,
         "close_timeout": CLOSE_GRACE_S,
         "max_size": MAX_MESSAGE_BYTES,
-        "logger": _QUIET,
+        "logger": QUIET,
     }
 )
 """How websockets connects to Gemini, whoever asks it to; the core has the clock."""

@@ -12,9 +12,9 @@ from typing import Final
 
 import click
 import websockets
-from websockets.asyncio.client import ClientConnection, connect
 
 from livegate import recordings
+from livegate.cli.call import Call
 from livegate.protocol.errors import CLOSES
 
 HELP: Final = "type and press Enter; /audio FILE.wav speaks a recording, /help, /quit"
@@ -25,6 +25,13 @@ _ANSWER_S: Final = 30.0
 @click.command()
 @click.argument("url", default="ws://localhost:8000/api/gemini/ws")
 @click.option("--text", "text_only", is_flag=True, help="Ask for text alone, no sound.")
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    envvar="LIVEGATE_TOKEN",
+    show_envvar=True,
+    help="What the gateway knows you by: livegate token new.",
+)
 @click.option("--voice", help="The voice that answers.")
 @click.option("--model", help="The model that answers; by default the gateway's.")
 @click.option(
@@ -33,17 +40,29 @@ _ANSWER_S: Final = 30.0
     default=Path(),
     help="Where answers are saved as WAV files.",
 )
-def chat(url: str, voice: str | None, model: str | None, save: Path, *, text_only: bool) -> None:
+def chat(
+    url: str,
+    token: str | None,
+    voice: str | None,
+    model: str | None,
+    save: Path,
+    *,
+    text_only: bool,
+) -> None:
     """Talk to a gateway: type, read and hear.
 
     URL is its address, by default that of livegate serve on this machine. Lines may be piped in:
-    each then waits for the answer to the one before, and the exit status is 1 if one had none.
+    each then waits for the answer to the one before, and the exit status is 1 if one had none. When the
+    connection breaks it comes back by itself, to the same conversation.
     """
     modalities = ["TEXT"] if text_only else ["AUDIO"]
-    config = {"response_modalities": modalities, "voice": voice, "model": model}
-    settings = {key: value for key, value in config.items() if value is not None}
+    asked = {"response_modalities": modalities, "voice": voice, "model": model}
+    config: dict[str, object] = {key: value for key, value in asked.items() if value is not None}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        code = asyncio.run(_converse(url, {**settings, "events": ["input_transcript"]}, save))
+        config["events"] = ["input_transcript"]
+        config["audio"] = {"format": "pcm16"}  # whatever the gateway's default is
+        code = asyncio.run(_converse(url, headers, config, save))
     except (OSError, websockets.InvalidURI, websockets.InvalidHandshake) as error:
         raise click.ClickException(
             f"cannot reach {url}: {error}; is the gateway running? livegate serve --emulator"
@@ -53,22 +72,19 @@ def chat(url: str, voice: str | None, model: str | None, save: Path, *, text_onl
     sys.exit(code)
 
 
-async def _converse(url: str, config: dict[str, object], save: Path) -> int:
+async def _converse(
+    url: str, headers: dict[str, str], config: dict[str, object], save: Path
+) -> int:
     """Talk until either side has had enough; return the exit status."""
-    async with connect(url, max_size=None, compression=None) as socket:
-        await socket.send(json.dumps({"type": "config", "data": config}))
-        click.echo(HELP)
-        listener = Listener(save)
-        speaking = asyncio.create_task(_speak(socket, listener))
-        try:
-            async for message in socket:
-                listener.hear(json.loads(message))
-        except websockets.ConnectionClosed:
-            pass
-        finally:
-            speaking.cancel()
-        status = _farewell(socket.close_code or 1006, socket.close_reason or "")
-        return status or int(listener.has_failed and not sys.stdin.isatty())
+    listener = Listener(save)
+    call = Call(url, headers, config, listener.lost)
+    speaking = asyncio.create_task(_speak(call, listener))
+    try:
+        await call.run(listener.hear)
+    finally:
+        speaking.cancel()
+    status = _farewell(call.code, call.reason)
+    return status or int(listener.has_failed and not sys.stdin.isatty())
 
 
 def _farewell(code: int, reason: str) -> int:
@@ -81,8 +97,10 @@ def _farewell(code: int, reason: str) -> int:
     return 1
 
 
-async def _speak(socket: ClientConnection, listener: "Listener") -> None:
+async def _speak(call: Call, listener: "Listener") -> None:
     """Send what the user types; at the end of input, wait for the last answer and leave."""
+    await call.begun()
+    click.echo(HELP)
     async for line in _lines():
         command, _, rest = line.partition(" ")
         if command == "/quit":
@@ -90,18 +108,18 @@ async def _speak(socket: ClientConnection, listener: "Listener") -> None:
         if command == "/help":
             click.echo(HELP)
         elif command == "/audio":
-            if await _send_recording(socket, Path(rest.strip())):
+            if await _send_recording(call, Path(rest.strip())):
                 listener.expect()
             else:
                 listener.has_failed = True
         elif line:
-            await socket.send(json.dumps({"type": "message", "data": {"text": line}}))
+            await call.send(type="message", data={"text": line})
             listener.expect()
         if not sys.stdin.isatty():
             await listener.answered()
     else:
         await listener.answered()
-    await socket.close()
+    await call.close()
 
 
 async def _lines() -> AsyncIterator[str]:
@@ -118,7 +136,7 @@ async def _lines() -> AsyncIterator[str]:
         yield line
 
 
-async def _send_recording(socket: ClientConnection, path: Path) -> bool:
+async def _send_recording(call: Call, path: Path) -> bool:
     """Speak a WAV file; return whether that was possible."""
     try:
         speech = recordings.read(path.read_bytes())  # noqa: ASYNC240 - one file, at the prompt
@@ -131,8 +149,8 @@ async def _send_recording(socket: ClientConnection, path: Path) -> bool:
             "data": base64.b64encode(speech.pcm[at : at + step]).decode(),
             "mime_type": f"audio/pcm;rate={speech.rate}",
         }
-        await socket.send(json.dumps({"type": "audio", "data": data}))
-    await socket.send(json.dumps({"type": "audio_end"}))
+        await call.send(type="audio", data=data)
+    await call.send(type="audio_end")
     return True
 
 
@@ -152,6 +170,10 @@ class Listener:
     def expect(self) -> None:
         """Count one more answer that is to come."""
         self._owed += 1
+
+    def lost(self, code: int) -> None:
+        """Say that the connection was lost, and that there will be another."""
+        self._line(f"the connection was lost ({code}): coming back", err=True)
 
     async def answered(self) -> None:
         """Wait until no answer is owed, or none has come for half a minute."""
@@ -182,6 +204,9 @@ class Listener:
             case {"type": "turn_complete", "turn": int(turn)}:
                 self._owed -= 1
                 self._finish(turn)
+            case {"type": "resumed", "recovered": False} if self._owed:
+                self._owed, self.has_failed = 0, True
+                self._line("the answer was lost: ask again", err=True)
             case {"type": "error", "data": str(text)}:
                 self._owed, self.has_failed = 0, True
                 self._line(f"error: {text}", err=True)

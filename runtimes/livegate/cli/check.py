@@ -8,17 +8,23 @@ import sys
 from collections.abc import Awaitable, Mapping
 from typing import Final
 
+import attrs
 import click
 
 from livegate import recordings
 from livegate.asyncio.gateway import Gateway
 from livegate.cli import environment, options
+from livegate.protocol.hello import Hello
+from livegate.protocol.limits import Limits
+from livegate.protocol.media.kinds import Kind
 from livegate.shell import faults, logs
+from livegate.shell.decoding import HAS_FFMPEG
 from livegate.shell.sockets import Closed, Message
 from livegate.shell.target import SettingsError, Target
 
 _CONNECT_S: Final = 10.0
 _TURN_S: Final = 60.0
+_ONE_TRY: Final = Limits(retrying_s=0.0)
 _QUESTION: Final = "Please answer with one short sentence: are you there?"
 
 
@@ -42,7 +48,7 @@ def check(
         with options.gemini(
             from_file, emulated=emulated, gemini_url=gemini_url, model=model
         ) as gemini:
-            logs.set_up("error", gemini.target.key.value)
+            logs.set_up("error", [gemini.target.key])
             is_good = asyncio.run(_check(gemini))
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
@@ -55,6 +61,7 @@ async def _check(gemini: options.Gemini) -> bool:
         await _step("key", _key(gemini))
         await _step("address", _address(gemini))
         await _step("TLS", _tls(gemini))
+        await _step("recordings", _recordings())
         await _turns(gemini)
     except FailedStepError:
         return False
@@ -65,7 +72,8 @@ async def _check(gemini: options.Gemini) -> bool:
 async def _turns(gemini: options.Gemini) -> None:
     """Be a client of a gateway of our own, for a turn by text and one by voice."""
     client = Client()
-    serving = asyncio.create_task(Gateway(gemini.target, gemini.session).serve(client))
+    session = attrs.evolve(gemini.session, limits=_ONE_TRY)
+    serving = asyncio.create_task(Gateway(gemini.target, session).serve(client))
     try:
         await _step("setup", client.configure(gemini.session.default_model))
         await _step("text turn", client.ask({"type": "text", "text": _QUESTION}))
@@ -116,6 +124,12 @@ async def _open(target: Target, context: ssl.SSLContext | None) -> None:
     writer.close()
 
 
+async def _recordings() -> str:
+    if HAS_FFMPEG:
+        return f"{', '.join(Kind)} can be decoded"
+    return "only PCM and WAV: pip install 'livegate[audio]' for those of browsers and phones"
+
+
 def _spoken() -> list[dict[str, object]]:
     """Return frames that speak the recorded question."""
     speech = recordings.hello()
@@ -129,7 +143,7 @@ def _spoken() -> list[dict[str, object]]:
 class Client:
     """A client of the gateway, in this process: what it checks is the product itself."""
 
-    peer = "livegate check"
+    hello = Hello(peer="livegate check")
 
     def __init__(self) -> None:
         self._to_gateway: asyncio.Queue[Message | Closed] = asyncio.Queue()

@@ -3,14 +3,15 @@
 import itertools
 import json
 import logging
-from collections.abc import Mapping, MutableMapping
-from typing import Any, Final, cast
+from collections.abc import Mapping
+from typing import ClassVar, Final, cast
 
 import click
 
-from livegate.cli import options
-from livegate.cli.serve import run
-from livegate.shell.asgi import Application, Receive, Scope, Send
+from livegate.cli import admission, options
+from livegate.cli.serve import opened, run
+from livegate.protocol import Session, SessionOptions, commands, inputs
+from livegate.protocol.commands import Command
 from livegate.shell.settings import Settings
 from livegate.shell.target import SettingsError
 
@@ -27,6 +28,7 @@ _SHOWN_OF_MEDIA: Final = 24
 @options.gemini_url
 @options.model
 @options.emulated
+@admission.options
 @click.pass_obj
 def debug(
     from_file: Mapping[str, str],
@@ -36,6 +38,7 @@ def debug(
     gemini_url: str | None,
     model: str,
     *,
+    asked: admission.Asked,
     emulated: bool,
 ) -> None:
     """Run the gateway, and log every frame.
@@ -48,57 +51,56 @@ def debug(
             from_file, emulated=emulated, gemini_url=gemini_url, model=model
         ) as gemini:
             settings = Settings(
-                target=gemini.target, session=gemini.session, page="debug_test.html"
+                target=gemini.target,
+                session=gemini.session,
+                session_type=ShownSession,
+                rules=asked.rules(emulated=emulated),
+                page="debug_test.html",
             )
-            run(gemini, settings, runtime, host, port, "debug", wrap=Frames)
+            with opened(host, port) as sockets:
+                run(gemini, settings, asked, runtime, host, sockets, "debug")
     except (SettingsError, OSError) as error:
         raise options.failed(error) from None
 
 
-class Frames:
-    """An ASGI application around the gateway's: logs what its WebSockets carry.
+class ShownSession(Session):
+    """A session that logs what its client sends and gets."""
 
-    Args:
-        inner: The gateway's.
-    """
+    _numbers: ClassVar = itertools.count(1)
 
-    def __init__(self, inner: Application) -> None:
-        self._inner = inner
-        self._numbers = itertools.count(1)
+    def __init__(self, options: SessionOptions, *, seed: int) -> None:
+        super().__init__(options, seed=seed)
+        self._number = next(self._numbers)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] != "websocket":
-            await self._inner(scope, receive, send)
-            return
-        number = next(self._numbers)
+    def handle(self, event: inputs.Input, now: float) -> list[Command]:
+        """Take note of what happened and return what to do, in order."""
+        match event:
+            case inputs.ClientFrame():
+                self._show(">", event.payload, is_text=event.is_text)
+            case inputs.ClientGone():
+                self._show_close(">", event.code, event.reason)
+            case _:
+                pass
+        given = super().handle(event, now)
+        for command in given:
+            match command:
+                case commands.SendClient():
+                    self._show("<", command.payload, is_text=command.is_text)
+                case commands.CloseClient():
+                    self._show_close("<", command.code, command.reason)
+                case _:
+                    pass
+        return given
 
-        async def receive_and_show() -> MutableMapping[str, Any]:
-            event = await receive()
-            _show(number, ">", event)
-            return event
+    def _show(self, arrow: str, payload: bytes, *, is_text: bool) -> None:
+        if is_text:
+            text = shortened(payload.decode("utf-8", "backslashreplace"))
+            _FRAMES.debug("client %d %s %s", self._number, arrow, text)
+        else:
+            _FRAMES.debug("client %d %s (%d bytes)", self._number, arrow, len(payload))
 
-        async def show_and_send(event: MutableMapping[str, Any]) -> None:
-            _show(number, "<", event)
-            await send(event)
-
-        await self._inner(scope, receive_and_show, show_and_send)
-
-
-def _show(number: int, arrow: str, event: Mapping[str, Any]) -> None:
-    """Log what one ASGI event carries, if anything."""
-    match event:
-        case {"type": "websocket.receive" | "websocket.send", "text": str(text)}:
-            _FRAMES.debug("client %d %s %s", number, arrow, shortened(text))
-        case {"type": "websocket.receive", "bytes": bytes(payload)}:
-            _FRAMES.debug("client %d %s (%d bytes)", number, arrow, len(payload))
-        case {"type": "websocket.disconnect" | "websocket.close"}:
-            _FRAMES.debug(
-                "client %d %s close %s %s",
-                number, arrow, event.get("code"), ascii(event.get("reason") or ""),
-            )  # fmt: skip
-        case _:
-            pass
+    def _show_close(self, arrow: str, code: int, reason: str) -> None:
+        _FRAMES.debug("client %d %s close %s %s", self._number, arrow, code, ascii(reason))
 
 
 def shortened(text: str) -> str:
@@ -114,9 +116,9 @@ def _shortened(value: object) -> object:
     if isinstance(value, str):
         return _cut(value)
     if isinstance(value, list):
-        return [_shortened(item) for item in cast("list[object]", value)]
+        return [_shortened(item) for item in cast("list[object]", value)]  # isinstance tells none
     if isinstance(value, dict):
-        members = cast("dict[str, object]", value)
+        members = cast("dict[str, object]", value)  # isinstance tells none
         return {_cut(key): _shortened(item) for key, item in members.items()}
     return value
 

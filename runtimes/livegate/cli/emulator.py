@@ -1,19 +1,24 @@
 """`livegate emulator`: Gemini Live, played for anybody's client."""
 
+import math
 import signal
 import threading
 from types import FrameType
+from typing import Final
 
 import click
 
 from livegate.cli import options
 from livegate.protocol.emulator import SCENARIOS, Options
-from livegate.shell.target import KEY_HEADER, PATH
+from livegate.protocol.gemini import KEY_HEADER
+from livegate.shell.target import PATH
+
+_SPAN: Final = click.FloatRange(min=0, min_open=True)
 
 
 def _scenarios() -> str:
     """Return the table for the help text, as lines that are not wrapped."""
-    rows = "\n".join(f"  /{name:<12} {text}" for name, text in SCENARIOS.items())
+    rows = "\n".join(f"  /{name:<13} {text}" for name, text in SCENARIOS.items())
     return f"\b\nScenarios, as the first word of a text or by --scenario:\n{rows}"
 
 
@@ -28,14 +33,65 @@ def _scenarios() -> str:
     default=1.0,
     help="1 holds turnComplete back until the sound has played, 0 not at all.",
 )
-def emulator(host: str, port: int, pace: float, scenario: str | None, *, tls: bool) -> None:
+@click.option(
+    "--link-life",
+    type=_SPAN,
+    default=600.0,
+    help="Seconds until a link is closed with 1011.",
+)
+@click.option(
+    "--go-away",
+    type=click.FloatRange(min=0),
+    default=50.0,
+    help="Seconds before that goAway comes; users have seen 50 and 60.",
+)
+@click.option(
+    "--session-life",
+    type=_SPAN,
+    default=math.inf,
+    show_default="no end",
+    help="Seconds until a conversation is closed with 1011, over all its links; 3480 has been seen.",
+)
+@click.option(
+    "--age-scale",
+    type=_SPAN,
+    default=1.0,
+    help="What all these are multiplied by: with 0.01, ten minutes are six seconds.",
+)
+@click.option(
+    "--pong-delay",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Seconds until a ping is answered; inf: never.",
+)
+def emulator(
+    host: str,
+    port: int,
+    pace: float,
+    scenario: str | None,
+    link_life: float,
+    go_away: float,
+    session_life: float,
+    age_scale: float,
+    pong_delay: float,
+    *,
+    tls: bool,
+) -> None:
     """Play Gemini Live: any key is good, what you say is said back.
 
     For the official SDK and other clients that insist on TLS, use --tls.
     """
     from livegate.emulator import Emulator  # noqa: PLC0415 - its TLS part is an extra
 
-    chosen = Options(pace=pace, scenario=scenario)
+    chosen = Options(
+        pace=pace,
+        scenario=scenario,
+        link_life_s=link_life,
+        go_away_s=go_away,
+        session_life_s=session_life,
+        age_scale=age_scale,
+        pong_delay_s=pong_delay,
+    )
     try:
         with Emulator(options=chosen, tls=tls, host=host, port=port) as played:
             click.echo(f"playing Gemini Live on {played.url}{PATH}")

@@ -8,6 +8,8 @@ from typing import Final
 import attrs
 import dotenv
 
+from livegate.shell.seals import VARIABLE, Seals, split
+
 KEY_NAMES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 
 
@@ -51,3 +53,12 @@ def api_key(from_file: Mapping[str, str]) -> Key | None:
         where = f" in {from_file[name]}" if name in from_file else ""
         return Key(value, f"{name}{where}")
     return None
+
+
+def seals() -> Seals:
+    """Return what seals resume tokens: with LIVEGATE_SECRET, or else for this process alone.
+
+    Raises:
+        SettingsError: That holds no secret that will do; the text says what would.
+    """
+    return Seals(split(os.environ.get(VARIABLE, "")))

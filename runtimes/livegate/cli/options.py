@@ -1,12 +1,12 @@
 """Options that several commands have, and what they come to."""
 
 import contextlib
+import functools
 import importlib
-import importlib.util
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 import click
@@ -15,7 +15,8 @@ from livegate.cli import environment
 from livegate.protocol import SessionOptions
 from livegate.protocol.profiles import DEFAULT_MODEL, bare_name
 from livegate.shell.journals import DEFAULT_MAX_MB
-from livegate.shell.settings import UPSTREAMS, Upstream
+from livegate.shell.logs import FORMS
+from livegate.shell.settings import UPSTREAMS, Settings
 from livegate.shell.target import SettingsError, Target, target
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -68,6 +69,14 @@ log_level = click.option(
     show_envvar=True,
     help="How much is logged; never a payload or a key.",
 )
+log_format = click.option(
+    "--log-format",
+    type=click.Choice(FORMS),
+    default=FORMS[0],
+    envvar="LIVEGATE_LOG_FORMAT",
+    show_envvar=True,
+    help="Lines for people, or a JSON object each.",
+)
 emulated = click.option(
     "--emulator",
     "emulated",
@@ -113,6 +122,31 @@ journal_max_mb = click.option(
     show_envvar=True,
     help="Where one session's journal ends, in megabytes.",
 )
+
+
+def together(
+    name: str, kind: type[attrs.AttrsInstance], some: Sequence[Callable[[_F], _F]]
+) -> Callable[[_F], _F]:
+    """Return a decorator that gives a command some options, which it gets as one argument.
+
+    Args:
+        name: Of the argument.
+        kind: What holds them: an attrs class with a field for each.
+        some: The options, in the order of the help.
+    """
+
+    def decorate(command: _F) -> _F:
+        @functools.wraps(command)
+        def collected(*context: Any, **said: Any) -> object:
+            mine = {field.name: said.pop(field.name) for field in attrs.fields(kind)}
+            return command(*context, **{name: kind(**mine)}, **said)
+
+        found = cast("_F", collected)  # it takes what the command takes, and these
+        for option in reversed(some):
+            found = option(found)
+        return found
+
+    return decorate
 
 
 @attrs.frozen
@@ -174,7 +208,7 @@ def failed(error: Exception) -> click.ClickException:
     return click.ClickException(strerror or str(error))
 
 
-def face(runtime: str, upstream: Upstream = "websocket") -> ModuleType:
+def face(runtime: str, settings: Settings) -> ModuleType:
     """Return `livegate.trio` or `livegate.asyncio`.
 
     Raises:
@@ -182,8 +216,10 @@ def face(runtime: str, upstream: Upstream = "websocket") -> ModuleType:
     """
     if runtime == "trio":
         _need("the trio runtime", "trio", "trio", "trio_websocket")
-    if upstream == "sdk":
+    if settings.upstream == "sdk":
         _need("the upstream sdk", "genai", "google.genai")
+    if not settings.listens_itself:
+        _need("the server hypercorn", "hypercorn", "hypercorn")
     return importlib.import_module(f"livegate.{runtime}")
 
 
@@ -196,8 +232,12 @@ def _need(what: str, extra: str, *packages: str) -> None:
 
 
 def _is_missing(package: str) -> bool:
-    """Whether a package is not there to be imported, without doing so."""
+    """Whether a package cannot be imported.
+
+    That takes google-genai seconds: it is done before clients are told that they may come.
+    """
     try:
-        return importlib.util.find_spec(package) is None
-    except ModuleNotFoundError:  # nor what it is part of
+        importlib.import_module(package)
+    except ModuleNotFoundError:  # it, or what it needs
         return True
+    return False

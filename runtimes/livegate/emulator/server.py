@@ -12,38 +12,23 @@ from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Final, Self, assert_never
+from typing import Final, Self
 from urllib.parse import parse_qs, urlsplit
 from weakref import WeakSet
 
-import websockets
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from livegate import recordings
+from livegate.emulator.connection import MAX_BYTES, Connection
 from livegate.emulator.tls import Certificate, certificate
-from livegate.protocol.emulator import (
-    Abort,
-    Close,
-    Command,
-    DeadlineReached,
-    Event,
-    Frame,
-    Gone,
-    Hello,
-    Link,
-    Options,
-    Recording,
-    Send,
-    Service,
-)
+from livegate.protocol.emulator import Gone, Hello, Link, Options, Recording, Service
+from livegate.protocol.gemini import KEY_HEADER
 from livegate.shell.sockets import listen
-from livegate.shell.target import KEY_HEADER
 
 # websockets logs request headers at DEBUG, and the caller's key is one.
 _QUIET: Final = logging.getLogger("livegate.emulator")
 _QUIET.setLevel(logging.ERROR)
-_MAX_BYTES: Final = 32 * 1024 * 1024
 _UNSENT_BYTES: Final = 64 * 1024 * 1024
 """Until so much waits for a client that does not read, it is still listened to."""
 _CLOSE_S: Final = 0.5
@@ -155,7 +140,7 @@ class Emulator:
         context = self._certificate.server_context() if self._certificate else None
         transports: WeakSet[asyncio.Transport] = WeakSet()
 
-        class Connection(ServerConnection):
+        class Known(Connection):
             """One that is known from its first byte, before the handshake."""
 
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -168,13 +153,13 @@ class Emulator:
                 self._run_link,
                 sock=one,
                 ssl=context,
-                create_connection=Connection,
+                create_connection=Known,
                 process_request=self._find,
                 compression=None,
                 logger=_QUIET,
                 ping_interval=None,
                 close_timeout=_CLOSE_S,
-                max_size=_MAX_BYTES,
+                max_size=MAX_BYTES,
                 write_limit=_UNSENT_BYTES,
             )
             for one in sockets
@@ -197,16 +182,18 @@ class Emulator:
 
     async def _run_link(self, connection: ServerConnection) -> None:
         """Carry messages between one client and its link."""
+        assert isinstance(connection, Connection)  # noqa: S101 - it was made so
         assert connection.request is not None  # noqa: S101 - the handshake is over
         link = Link(self.service, _hello(connection.request))
         clock = asyncio.get_running_loop().time
         try:
             while True:
-                event = await _next_event(connection, link.deadline)
+                event = await connection.next_event(link.deadline)
                 for command in link.handle(event, clock()):
-                    await _do(command, connection)
+                    await connection.do(command)
                 if isinstance(event, Gone):
                     return
+                await asyncio.sleep(0)  # however much has come, others have their turn
         finally:
             link.handle(Gone(), clock())
 
@@ -222,28 +209,3 @@ def _hello(request: Request) -> Hello:
         *query.get("access_token", ()),
     ]
     return Hello(path=request.path, key=next(filter(None, given), ""))
-
-
-async def _next_event(connection: ServerConnection, deadline: float | None) -> Event:
-    try:
-        async with asyncio.timeout_at(deadline):
-            message = await connection.recv()
-    except TimeoutError:
-        return DeadlineReached()
-    except websockets.ConnectionClosed as closed:
-        return Gone(closed.rcvd.code if closed.rcvd else 1006)
-    is_text = isinstance(message, str)
-    return Frame(message.encode() if isinstance(message, str) else message, is_text)
-
-
-async def _do(command: Command, connection: ServerConnection) -> None:
-    with contextlib.suppress(websockets.ConnectionClosed):
-        match command:
-            case Send(payload=payload, is_text=is_text):
-                await connection.send(payload, text=is_text)
-            case Close(code=code, reason=reason):
-                await connection.close(code, reason)
-            case Abort():
-                connection.transport.abort()
-            case _:
-                assert_never(command)

@@ -3,15 +3,18 @@
 ASGI is the same under trio and asyncio, so this file is shared; the `Gateway` it is given is not.
 """
 
-import importlib.resources
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from livegate.shell import faults
+from livegate.protocol import pages, tokens
+from livegate.protocol.pages import Answer, Unready
+from livegate.shell import faults, hellos, house
 from livegate.shell.gateway import Gateway
+from livegate.shell.house import House
 from livegate.shell.sockets import Closed, Message
 
 PATH: Final = "/api/gemini/ws"
+_OF_HTTP_1: Final = ("connection", "upgrade")
 
 Scope = MutableMapping[str, Any]  # the ASGI specification's own loose types
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -32,7 +35,7 @@ class AsgiSocket:
         self._receive = receive
         self._send = send
         self._is_open = True
-        self.peer = str((scope.get("client") or ("",))[0])
+        self.hello = hellos.of_scope(scope)
 
     async def receive(self) -> Message | Closed:
         """Wait for the next message, or for the end."""
@@ -81,7 +84,7 @@ class App:
     def __init__(self, gateway: Gateway, *, path: str = PATH, page: str | None = None) -> None:
         self._gateway = gateway
         self._path = path
-        self._page = page
+        self._page = None if page is None else house.page(page)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, or the server's start and end."""
@@ -109,26 +112,29 @@ class App:
         if _path_below_mount(scope) != self._path != scope["path"]:
             await send({"type": "websocket.close", "code": 1008, "reason": "no such path"})
             return
-        await send({"type": "websocket.accept"})
-        await self._gateway.serve(AsgiSocket(scope, receive, send))
+        if self._gateway.is_draining and "websocket.http.response" in (
+            scope.get("extensions") or ()
+        ):
+            answer = pages.unavailable(pages.RETRY_AFTER_S, Unready.DRAINING)
+            await _send(send, answer, scope, "websocket.")
+            return
+        socket = AsgiSocket(scope, receive, send)
+        selected = tokens.subprotocol(socket.hello)
+        await send({"type": "websocket.accept", "subprotocol": selected})
+        await self._gateway.serve(socket)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a browser: with the page, or with where the WebSocket is."""
+        """Answer a request for no WebSocket."""
         while (await receive()).get("more_body"):
             pass  # hypercorn would wait for ever to hand over what is not taken
-        status, kind = 404, b"text/plain; charset=utf-8"
-        body = f"livegate: connect a WebSocket to {self._path}\n".encode()
-        if _path_below_mount(scope) in ("", "/"):
-            status = 200
-            if self._page is not None:
-                kind = b"text/html; charset=utf-8"
-                body = (
-                    importlib.resources.files("livegate.pages").joinpath(self._page).read_bytes()
-                )
-        headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        is_head = scope["method"] == "HEAD"
-        await send({"type": "http.response.body", "body": b"" if is_head else body})
+        asked = House(
+            gateway=self._gateway,
+            socket_path=self._path,
+            hello=hellos.of_scope(scope),
+            page=self._page,
+        )
+        answer = pages.answer(scope["method"], _path_below_mount(scope), asked)
+        await _send(send, answer, scope)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()  # lifespan.startup
@@ -138,7 +144,25 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+async def _send(send: Send, answer: Answer, scope: Scope, prefix: str = "") -> None:
+    """Send an answer, as an event of HTTP or of what a WebSocket has in its place."""
+    headers = _headers(answer, scope)
+    start = {"type": f"{prefix}http.response.start", "status": answer.status, "headers": headers}
+    await send(start)
+    await send({"type": f"{prefix}http.response.body", "body": answer.body})
+
+
 def _path_below_mount(scope: Scope) -> str:
     """Return the path without the prefix that a framework mounted the application at."""
     path, prefix = str(scope["path"]), str(scope.get("root_path") or "")
     return path.removeprefix(prefix) if prefix else path
+
+
+def _headers(answer: Answer, scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return an answer's headers, without what HTTP/2 forbids (RFC 9113, 8.2.2)."""
+    is_old = str(scope.get("http_version", "1.1")).startswith("1")
+    return [
+        (name.encode(), value.encode())
+        for name, value in answer.headers
+        if is_old or name not in _OF_HTTP_1
+    ]

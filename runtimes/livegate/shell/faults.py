@@ -45,7 +45,8 @@ def behind(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
-            for one in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            group = cast("BaseExceptionGroup[BaseException]", error)  # isinstance tells no members
+            for one in group.exceptions:
                 yield from behind(one)
         error = error.__cause__ or error.__context__
 

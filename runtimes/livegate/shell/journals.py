@@ -15,9 +15,9 @@ from livegate.protocol import Session, SessionOptions, __version__, inputs, jour
 from livegate.protocol.commands import Command, Event, Log
 from livegate.protocol.journal import Entry, Header, Stopped
 from livegate.protocol.redaction import Redaction
+from livegate.protocol.secret import Secret, redacted
 from livegate.shell.identity import Identity
-from livegate.shell.logs import LOGGER
-from livegate.shell.target import Secret
+from livegate.shell.logs import LOGGER, Line
 
 DEFAULT_MAX_MB: Final = 64
 """Half an hour of talk without a pause, in pieces of 20 ms, their sound left out."""
@@ -31,6 +31,8 @@ class Journals:
     folder: Path
     key: Secret
     """Cut out of whatever is written."""
+    others: tuple[Secret, ...] = ()
+    """Likewise."""
     keeps_media: bool = False
     max_mb: float = DEFAULT_MAX_MB
     """Where a journal ends, however long its session."""
@@ -73,7 +75,7 @@ class Journal:
 
     def __init__(self, path: Path, journals: Journals, salt: bytes) -> None:
         self._path = path
-        self._key = journals.key
+        self._secrets = (journals.key, *journals.others)
         self._redaction = Redaction(
             keeps_media=journals.keeps_media,
             api_key=journals.key.value,
@@ -113,7 +115,7 @@ class Journal:
             event = line.event and self._redaction.input(line.event)
             given = tuple(map(self._redaction.command, line.commands))
             line = Entry(line.now, event, given, line.error)
-        return self._key.redact(journal.encode(line).decode()).encode()
+        return redacted(journal.encode(line).decode(), self._secrets).encode()
 
     def _append(self, file: io.FileIO, encoded: bytes) -> None:
         if file.write(encoded) != len(encoded):
@@ -121,7 +123,7 @@ class Journal:
 
     def _fail(self, error: Exception) -> None:
         cause = error.strerror if isinstance(error, OSError) else type(error).__name__
-        LOGGER.warning("journal.failed path=%r cause=%r", str(self._path), cause)
+        LOGGER.warning(Line("journal.failed", {"path": str(self._path), "cause": str(cause)}))
         self.close()
 
 

@@ -1,21 +1,30 @@
 """What the operator decided, from wherever it was said."""
 
+import ssl
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
 import attrs
 
-from livegate.protocol import SessionOptions
+from livegate.protocol import Session, SessionOptions
 from livegate.protocol import config as configs
+from livegate.protocol.admission import Rules
 from livegate.protocol.config import Config
+from livegate.protocol.limits import BreakerLimits, WireLimits
 from livegate.protocol.profiles import DEFAULT_MODEL, bare_name
+from livegate.protocol.secret import Secret
 from livegate.shell import defaults
 from livegate.shell.defaults import DefaultConfig
+from livegate.shell.gateway import DRAIN_S
 from livegate.shell.journals import DEFAULT_MAX_MB, Journals
+from livegate.shell.seals import Seals
 from livegate.shell.target import SettingsError, Target, target
 
 Upstream: TypeAlias = Literal["websocket", "sdk"]
 """What the link to Gemini is made with: a WebSocket of our own, or google-genai's."""
+Server: TypeAlias = Literal["livegate", "hypercorn"]
+"""What `serve` listens with: livegate's own listener, or an ASGI server."""
+SERVERS: Final[tuple[str, ...]] = get_args(Server)
 UPSTREAMS: Final[tuple[str, ...]] = get_args(Upstream)
 
 
@@ -24,20 +33,40 @@ class Settings:
     """All that a gateway needs to know before its first client.
 
     Raises:
-        SettingsError: The upstream is none, or cannot go to where Gemini is.
+        SettingsError: The upstream or the server is none, they do not go together, Gemini is where the
+            upstream cannot go, or there is a key without its certificate.
     """
 
     target: Target
     session: SessionOptions = attrs.field(factory=SessionOptions)
+    session_type: type[Session] = Session
+    """What a session is: a class of your own may look at what goes through it."""
+    rules: Rules = attrs.field(factory=Rules)
+    """Who may come, and how much they may use."""
     page: str | None = "gemini_live_demo.html"
     """The page of `livegate.pages` at `/`, or None for a line of text."""
     upstream: Upstream = "websocket"
+    server: Server | None = None
+    """What listens where nothing is mounted around the gateway; None leaves it to the upstream."""
+    wire: WireLimits = attrs.field(factory=WireLimits)
+    """Bounds of a connection that livegate itself listens for."""
+    breaker: BreakerLimits = attrs.field(factory=BreakerLimits)
+    """When all sessions leave Gemini alone, since it cannot be reached."""
+    drain_s: float = DRAIN_S
+    """How long the gateway may take to end once it is asked to; hypercorn goes by it only for how far
+    apart clients are told."""
+    tls_cert: Path | None = None
+    """A certificate, and what leads to its root, in PEM; clients connect by TLS then."""
+    tls_key: Path | None = None
+    """The certificate's private key, if it is not in the same file."""
     journal: Path | None = None
     """A folder where every session is recorded, for `livegate replay`."""
     journal_media: bool = False
     """Whether sound and pictures are recorded too."""
     journal_max_mb: float = DEFAULT_MAX_MB
     """Where a journal ends, in megabytes."""
+    seals: Seals = attrs.field(factory=Seals, eq=False)
+    """Make the tokens with which clients come back, of the secrets that processes share."""
 
     def __attrs_post_init__(self) -> None:
         if self.upstream not in UPSTREAMS:
@@ -49,6 +78,47 @@ class Settings:
                 f"google-genai always speaks TLS, and {self.target.name} is an address without: "
                 "use https:// or wss://, or the upstream websocket"
             )
+        if self.server not in (None, *SERVERS):
+            raise SettingsError(f"the server must be {' or '.join(SERVERS)}, got {self.server!r}")
+        if self.tls_key is not None and self.tls_cert is None:
+            raise SettingsError(
+                f"the key {self.tls_key} needs its certificate: add --tls-cert, or leave out --tls-key"
+            )
+        if self.upstream == "sdk" and self.server == "livegate":
+            raise SettingsError(
+                "google-genai needs the server hypercorn: livegate's own carries both legs' bytes"
+            )
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What nothing that is written may hold."""
+        return (self.target.key, *self.seals.secrets)
+
+    @property
+    def listens_itself(self) -> bool:
+        """Whether livegate's own listener serves."""
+        return self.upstream == "websocket" and self.server != "hypercorn"
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """What clients are served with, if they connect by TLS.
+
+        Raises:
+            SettingsError: A file cannot be read, or holds something else.
+        """
+        if self.tls_cert is None:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            context.load_cert_chain(self.tls_cert, self.tls_key)
+        except OSError as error:
+            cause = error.strerror or str(error)
+            raise SettingsError(
+                f"cannot use the certificate {self.tls_cert} with the key "
+                f"{self.tls_key or self.tls_cert}: {cause}"
+            ) from None
+        return context
 
     @property
     def journals(self) -> Journals | None:
@@ -58,6 +128,7 @@ class Settings:
         return Journals(
             folder=self.journal,
             key=self.target.key,
+            others=self.seals.secrets,
             keeps_media=self.journal_media,
             max_mb=self.journal_max_mb,
         )
@@ -71,6 +142,7 @@ def settings(  # noqa: PLR0913 - one for each thing that is often said
     config: DefaultConfig | None = None,
     upstream: Upstream = "websocket",
     ca_file: Path | None = None,
+    rules: Rules | None = None,
 ) -> Settings:
     """Return settings for the commonest cases.
 
@@ -82,6 +154,7 @@ def settings(  # noqa: PLR0913 - one for each thing that is often said
             mapping like a client's `config.data`.
         upstream: `sdk` makes links with google-genai, on asyncio only.
         ca_file: The one certificate to trust, if not those that the system trusts.
+        rules: Who may come, if not every program, and pages of the same origin.
 
     Raises:
         SettingsError: One of them makes no sense, or livegate cannot do it; the text says why.
@@ -97,7 +170,10 @@ def settings(  # noqa: PLR0913 - one for each thing that is often said
         why = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
         raise SettingsError(f"the default config is not usable: {why}")
     return Settings(
-        target=target(gemini_url, api_key, ca_file), session=options, upstream=upstream
+        target=target(gemini_url, api_key, ca_file),
+        session=options,
+        rules=rules or Rules(),
+        upstream=upstream,
     )
 
 

@@ -4,19 +4,21 @@ import ssl
 from functools import cached_property
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import attrs
+
+from livegate.protocol.limits import WireLimits
+from livegate.protocol.secret import Secret
 
 DEFAULT_URL: Final = "wss://generativelanguage.googleapis.com"
 # Pinned: google-genai 3 dials v1, but preview models and the -latest aliases live on v1beta.
 PATH: Final = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
-KEY_HEADER: Final = "x-goog-api-key"
-MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+MAX_MESSAGE_BYTES: Final = WireLimits().message_bytes
 """The largest message taken from Gemini; websockets' 1 MiB would end sessions over one picture."""
-CLOSE_GRACE_S: Final = 0.4
+CLOSE_GRACE_S: Final = WireLimits().link_close_s
 """How long a link may take to send what it has and close; then it is cut."""
-FAREWELL_S: Final = 5.0
+FAREWELL_S: Final = WireLimits().close_s
 """The same for a client that is told why it has to go."""
 
 _PRINTABLE: Final = range(33, 127)
@@ -25,22 +27,6 @@ _SCHEMES: Final = {"https": "wss", "wss": "wss", "http": "ws", "ws": "ws"}
 
 class SettingsError(Exception):
     """A setting makes no sense; the text says which and what would."""
-
-
-@attrs.frozen
-class Secret:
-    """A string that no repr, log or traceback shows."""
-
-    value: str = attrs.field(repr=False)
-
-    def __str__(self) -> str:
-        return "[key]" if self.value else ""
-
-    def redact(self, text: str) -> str:
-        """Return `text` without the secret, as it is and as a URL would hold it."""
-        if not self.value:
-            return text
-        return text.replace(self.value, "[key]").replace(quote(self.value, safe=""), "[key]")
 
 
 @attrs.define(slots=False)

@@ -22,7 +22,8 @@ def fuzz_one_input(
     """Return a function that lets bytes decide what a machine does, for a fuzzer.
 
     It raises what the machine finds; it returns the bytes that mattered, or None if they did not
-    make a whole conversation (hypothesis, "Use with external fuzzers"). For atheris:
+    make a whole conversation (hypothesis, "Use with external fuzzers"). For atheris, once
+    `livegate` was imported under its `instrument_imports`:
 
         atheris.Setup(sys.argv, fuzz_one_input())
         atheris.Fuzz()

@@ -104,6 +104,6 @@ class LiveSystem:
             self._is_closed = True
             self._seen.append(transcript.ClientClosed(closed.rcvd.code if closed.rcvd else 1006))
             return False
-        payload = message.encode() if isinstance(message, str) else message
-        self._seen.append(transcript.ClientGets(decoded(payload)))
+        frame = decoded(message.encode()) if isinstance(message, str) else message
+        self._seen.append(transcript.ClientGets(frame))
         return True

@@ -1,18 +1,12 @@
 """livegate on trio: `serve` listens, `App` is for other ASGI servers, `Gateway` for embedders."""
 
-import signal
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from socket import socket
-from typing import Any, cast
 
-import hypercorn.trio
-
-import trio
 from livegate.shell.asgi import App, Application, AsgiSocket
-from livegate.shell.listener import hypercorn_config
 from livegate.shell.settings import Settings
 from livegate.shell.target import SettingsError
+from livegate.trio import listener
 from livegate.trio.gateway import Gateway
 
 __all__ = ["App", "AsgiSocket", "Gateway", "app", "serve"]
@@ -30,28 +24,40 @@ def app(settings: Settings) -> App:
 async def serve(
     settings: Settings,
     sockets: Sequence[socket],
-    until: Callable[[], Awaitable[None]] | None = None,
+    until: Callable[[], Awaitable[object]] | None = None,
     *,
     wrap: Callable[[App], Application] | None = None,
-) -> None:
+) -> bool:
     """Serve on bound sockets until asked to end, then close all sessions with 1012.
 
     Args:
         settings: Gemini's address and key, and what holds for every session.
         sockets: From `livegate.shell.sockets.listen`.
-        until: Returns when it is time to end; by default at SIGINT or SIGTERM.
-        wrap: Puts another ASGI application around the gateway's.
+        until: Returns when it is time to end; by default at SIGINT or SIGTERM, and a second
+            signal ends it at once, but for hypercorn.
+        wrap: Puts another ASGI application around the gateway's; hypercorn serves it then.
+
+    Returns:
+        Whether all had gone, or had had their 5 s, before `drain_s` and a second signal; under
+        hypercorn always True.
 
     Raises:
-        SettingsError: What the settings ask for does not run on trio.
+        SettingsError: What the settings ask for is not installed, cannot be used, or does not run
+            on trio.
     """
     gateway = _gateway(settings)
+    if wrap is None and settings.listens_itself:
+        return await listener.serve(gateway, settings, sockets, until)
+    try:
+        from livegate.trio import asgi_server  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise SettingsError(
+            "the server hypercorn needs hypercorn: pip install 'livegate[hypercorn]'"
+        ) from None
     inner = App(gateway, page=settings.page)
-    await hypercorn.trio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
-        cast("Any", wrap(inner) if wrap else inner),  # hypercorn has types of its own for ASGI
-        hypercorn_config(sockets, is_alone=wrap is None),
-        shutdown_trigger=partial(_drain_after, until or _signalled, gateway),
-    )
+    served = wrap(inner) if wrap else inner
+    await asgi_server.serve(gateway, settings, sockets, until, served, is_alone=wrap is None)
+    return True
 
 
 def _gateway(settings: Settings) -> Gateway:
@@ -61,15 +67,13 @@ def _gateway(settings: Settings) -> Gateway:
             f"the upstream {settings.upstream} runs on asyncio only: use livegate.asyncio, "
             "or the upstream websocket"
         )
-    return Gateway(settings.target, settings.session, journals=settings.journals)
-
-
-async def _drain_after(until: Callable[[], Awaitable[None]], gateway: Gateway) -> None:
-    await until()
-    await gateway.drain()
-
-
-async def _signalled() -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            return
+    return Gateway(
+        settings.target,
+        settings.session,
+        rules=settings.rules,
+        session_type=settings.session_type,
+        journals=settings.journals,
+        breaker=settings.breaker,
+        drain_s=settings.drain_s,
+        seals=settings.seals,
+    )

@@ -3,14 +3,18 @@
 import contextlib
 import logging
 from collections.abc import AsyncGenerator
+from typing import cast
 
+import h11
 import trio_websocket
 
 import trio
+from livegate.protocol.gemini import KEY_HEADER
 from livegate.protocol.inputs import Fault
 from livegate.shell import faults
 from livegate.shell.sockets import UPSTREAM_STALL_S, Closed, guard
-from livegate.shell.target import KEY_HEADER, MAX_MESSAGE_BYTES, Target
+from livegate.shell.target import MAX_MESSAGE_BYTES, Target
+from livegate.trio.websocket import Opening, say_nothing_late
 
 # trio-websocket logs close reasons at DEBUG, and Gemini's may quote the key.
 logging.getLogger("trio-websocket").setLevel(logging.WARNING)
@@ -56,20 +60,24 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     except (OSError, UnicodeError, trio.BrokenResourceError) as error:
         raise faults.DialError(faults.of_exception(error)) from None
     fault: Fault | None = None
+    opening = Opening(stream)
     try:
         async with trio.open_nursery() as nursery:
             socket = await trio_websocket.wrap_client_stream(
                 nursery,
-                stream,
+                cast("trio.SocketStream", opening),  # any stream will do
                 target.host,
                 target.resource,
                 extra_headers=[(KEY_HEADER.encode(), target.key.value.encode())],
                 max_message_size=MAX_MESSAGE_BYTES,
             )
+            opening.is_answered = True
+            say_nothing_late(socket)
             yield Upstream(socket, target)
             nursery.cancel_scope.cancel()
     # What its reader stumbles over comes out of the nursery, and so in a group.
-    except* trio_websocket.HandshakeError as refused:
+    # To what is no HTTP it would answer itself, which h11 does not let a client do.
+    except* (trio_websocket.HandshakeError, h11.LocalProtocolError) as refused:
         fault = faults.of_exception(refused, Fault.HTTP)
         for cause in faults.behind(refused):
             if isinstance(cause, trio_websocket.ConnectionRejected):

@@ -3,12 +3,13 @@
 Source: reports of users of the Live API, by model; `profiles.py` has what differs between them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from livegate.protocol.emulator.wire import (
     Blob,
     ClientContent,
+    ClientMessage,
     Content,
     RealtimeInput,
     RefusalError,
@@ -168,6 +169,28 @@ def check_turns(content: ClientContent, profile: Profile, *, is_seeding: bool) -
         raise invalid()
     for turn in content.turns:
         check_content(turn)
+
+
+def check_history(roles: Sequence[str | None], profile: Profile) -> None:
+    """Refuse initial history that ends with the model's turn, where a model cannot go on from it.
+
+    Live API, HistoryConfig: it may end with model content; users of 2.5 say that there it may not.
+    """
+    if profile.history_ends_with_user and roles and roles[-1] == "model":
+        raise invalid()
+
+
+def check_awaited(message: ClientMessage, profile: Profile) -> None:
+    """Refuse all but clientContent until the initial history has ended.
+
+    Live API, HistoryConfig: the server waits for it, until a turnComplete. 2.5 does not.
+    """
+    if message.client_content is None and not _is_25(profile):
+        raise invalid()
+
+
+def _is_25(profile: Profile) -> bool:
+    return "2.5" in profile.name
 
 
 def check_context(texts: Collection[str]) -> None:

@@ -7,8 +7,7 @@ from typing import Final
 
 import attrs
 
-Pattern = dict[str, object]
-"""A frame as `transcript.fits` takes it: the keys that matter."""
+from livegate.protocol.testing.sounds import Form, Pattern, Sounds
 
 _MAX_OWED: Final = 2
 
@@ -18,7 +17,9 @@ class Said:
     """One message of Gemini after its setupComplete; any of its fields may come together."""
 
     sounds: tuple[str, ...] = ()
-    """Base64 of 24 kHz PCM."""
+    """Base64 of PCM."""
+    rate: int = 24_000
+    """Hz of all of them."""
     texts: tuple[str, ...] = ()
     thought: str = ""
     transcript: str = ""
@@ -33,12 +34,19 @@ class Said:
     usage: int = 0
     """Tokens."""
     handle: str = ""
-    goes_away: bool = False
+    goes_away_s: float | None = None
+    """Gemini will end the link in so many seconds."""
 
     @property
     def is_output(self) -> bool:
         """Whether it is a piece of an answer."""
         return bool(self.sounds or self.texts or self.transcript or self.calls)
+
+    @property
+    def is_sign(self) -> bool:
+        """Whether it shows that Gemini is at work."""
+        flags = self.is_interrupted or self.is_generated or self.is_complete
+        return bool(self.is_output or self.thought or self.heard or self.cancelled or flags)
 
     def renamed(self, number: int, calls: Sequence[str]) -> "Said":
         """Return a message like this one, whose contents no other message has.
@@ -56,7 +64,7 @@ class Said:
             texts=tuple(f"part {number}.{at} " for at in range(len(self.texts))),
             thought=self.thought and f"thought {number}",
             transcript=self.transcript and f"said {number} ",
-            heard=self.heard and f"heard {number}",
+            heard=self.heard if self.heard.isspace() else self.heard and f"heard {number}",
             calls=tuple(f"call-{number}-{at}" for at in range(len(self.calls))),
             cancelled=tuple(calls[: len(self.cancelled)]),
             handle=self.handle and f"handle-{number}",
@@ -65,7 +73,7 @@ class Said:
     def payload(self) -> bytes:
         """Return the message (Live API, BidiGenerateContentServerMessage)."""
         parts: list[object] = [
-            {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": data}}
+            {"inlineData": {"mimeType": f"audio/pcm;rate={self.rate}", "data": data}}
             for data in self.sounds
         ]
         parts += [{"text": self.thought, "thought": True}] if self.thought else []
@@ -87,7 +95,7 @@ class Said:
             "usageMetadata": self.usage and {"totalTokenCount": self.usage},
             "sessionResumptionUpdate": self.handle
             and {"newHandle": self.handle, "resumable": True},
-            "goAway": self.goes_away and {"timeLeft": "50s"},
+            "goAway": self.goes_away_s is not None and {"timeLeft": f"{self.goes_away_s:g}s"},
         }
         return json.dumps({key: value for key, value in message.items() if value}).encode()
 
@@ -98,8 +106,12 @@ class Terms:
 
     speaks: bool = True
     wants_sound: bool = False
+    form: Form = attrs.field(factory=Form)
+    """Of the sound."""
     is_manual: bool = False
     events: frozenset[str] = frozenset()
+    is_numbered: bool = False
+    """Frames say of which turn they are a piece."""
 
     def wants(self, type_: str) -> bool:
         """Whether the client asked for frames of this type."""
@@ -115,6 +127,7 @@ class Answers:
     owed: int = 0
     """How many answers must still end; a third question changes nothing."""
     calls: list[str] = attrs.field(factory=list[str])
+    _sounds: Sounds = attrs.field(factory=Sounds)
     _has_begun: bool = False
     _muted: int = 0
     _unspoken: str = ""
@@ -125,6 +138,16 @@ class Answers:
         """The turn that runs, or comes next."""
         return self.completed + 1
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether Gemini has been asked, and has not begun to answer."""
+        return self.owed == _MAX_OWED or (self.owed == 1 and not self._has_begun)
+
+    @property
+    def begins_next(self) -> bool:
+        """Whether the next piece of an answer is its first: of two that are due nobody can tell."""
+        return self.owed < _MAX_OWED and not (self.owed and self._has_begun)
+
     def asked(self) -> None:
         """Take note that a question has reached Gemini."""
         self.owed = min(_MAX_OWED, self.owed + 1)
@@ -134,6 +157,7 @@ class Answers:
         if not self.owed:
             return {"type": "interrupted", "turn": self.completed}
         self._muted = self.current
+        self._sounds.hushed()
         return {"type": "interrupted", "turn": self.current}
 
     def lost(self) -> list[Pattern]:
@@ -142,9 +166,18 @@ class Answers:
         if self.calls:
             found.append({"type": "tool_call_cancelled", "ids": self.calls})
         if self.owed:
+            found += self._all_heard()
             found.append({"type": "turn_complete", "turn": self.current, "reason": "LOST"})
             self._end_turn()
         self.calls, self.owed = [], 0
+        return found
+
+    def given_up(self) -> list[Pattern]:
+        """Take note that Gemini does not answer; return the frames that this takes."""
+        found = self._all_heard()
+        found.append({"type": "turn_complete", "turn": self.current, "reason": "NO_ANSWER"})
+        self.owed -= 1
+        self._end_turn()
         return found
 
     def heard(self, said: Said) -> list[Pattern]:
@@ -153,9 +186,8 @@ class Answers:
         for data in said.sounds:
             self._begin()
             if self.terms.wants_sound and not self._is_muted:
-                found.append(
-                    {"type": "audio", "data": data, "format": "pcm16", "sampleRate": 24000}
-                )
+                heard = self._sounds.heard(data, said.rate, self.terms.form)
+                found += [self._piece(one) for one in heard]
         if said.thought and self.terms.wants("thought"):
             found.append({"type": "thought", "data": said.thought})
         found += self._written(said)
@@ -178,13 +210,13 @@ class Answers:
             if self.terms.speaks:
                 self._unspoken += text
             elif not self._is_muted:
-                found.append({"type": "response", "text": text})
+                found.append(self._piece({"type": "response", "text": text}))
         if said.transcript:
             self._begin()
             if self.terms.speaks:
                 self._is_transcribed = True
                 if not self._is_muted:
-                    found.append({"type": "response", "text": said.transcript})
+                    found.append(self._piece({"type": "response", "text": said.transcript}))
         return found
 
     def _flags(self, said: Said) -> list[Pattern]:
@@ -196,11 +228,13 @@ class Answers:
             found.append(
                 {"type": "interrupted", "turn": self.completed} if is_due else self.hushed()
             )
+        if said.is_generated or said.is_complete:
+            found += self._all_heard()
         if said.is_generated and self.terms.wants("generation_complete"):
             found.append({"type": "generation_complete", "turn": self.current})
         if said.is_complete:
             if self._unspoken and not self._is_transcribed and not self._is_muted:
-                found.append({"type": "response", "text": self._unspoken})
+                found.append(self._piece({"type": "response", "text": self._unspoken}))
             told: Pattern = {"usage": usage} if said.usage else {}
             found.append({"type": "turn_complete", "turn": self.current, **told})
             self.owed = max(0, self.owed - 1)
@@ -208,6 +242,15 @@ class Answers:
         elif said.usage and self.terms.wants("usage"):
             found.append({"type": "usage", "data": usage})
         return found
+
+    def _all_heard(self) -> list[Pattern]:
+        """Return the frames for sound that waited, unless the client wants none any more."""
+        found = self._sounds.ended()
+        return [self._piece(one) for one in found] if self.terms.wants_sound else []
+
+    def _piece(self, pattern: Pattern) -> Pattern:
+        """Return a piece of the running answer as the client gets it."""
+        return {**pattern, "turn": self.current} if self.terms.is_numbered else pattern
 
     @property
     def _is_muted(self) -> bool:

@@ -12,17 +12,20 @@ from typing import Final
 import attrs
 
 from livegate.protocol import _json, transcript
-from livegate.protocol.errors import FATAL
+from livegate.protocol.errors import FATAL, ErrorCode
 from livegate.protocol.testing.answers import Answers
 from livegate.protocol.testing.frames_seen import check_close, check_frame
-from livegate.protocol.testing.line import Content
-from livegate.protocol.testing.model import Link
-from livegate.protocol.testing.wishes import Wish, is_report_of
+from livegate.protocol.testing.line import Content, Line
+from livegate.protocol.testing.links import Link
+from livegate.protocol.testing.sounds import Form, form_of
+from livegate.protocol.testing.speaker import Speaker
+from livegate.protocol.testing.wishes import Book, Wish, is_report_of
 from livegate.protocol.transcript import Observation
 
-_UPSTREAM: Final = frozenset(
-    {"upstream_unavailable", "upstream_lost", "model_unknown", "setup_refused"}
-)
+_REFUSALS: Final = frozenset({"model_unknown", "setup_refused"})
+_LOSSES: Final = frozenset({"upstream_lost", "no_answer", "call_unanswered"})
+"""Errors that may come at any time: an answer or a result is lost."""
+_OF_SOUND: Final = frozenset(code for code in ErrorCode if code.startswith("audio_"))
 _BROKEN: Final = frozenset({1006, 1011})
 """Closes that no client can cause: a connection cut, or a fault of the gateway."""
 _RESTART: Final = 1012
@@ -41,12 +44,25 @@ class ClientView:
     is_flowing: bool = False
     """Whether all goes straight to Gemini; nobody can tell."""
     may_end_speech: bool = True
+    is_v1: bool = False
+    is_away: bool = False
+    may_vanish: bool = False
+    may_return: bool = False
+    """In the plain dialect nobody comes back."""
+    speaker: Speaker = attrs.field(factory=lambda: Speaker(Line(Book())))
+    """What of its sound is heard when is not known, so nothing ever is."""
     pongs: deque[object] = attrs.field(factory=deque[object])
     configs: deque[Wish | None] = attrs.field(factory=deque["Wish | None"])
     complaints: int = 0
     interrupts: int = 0
     events: frozenset[str] = frozenset()
     """All that was ever asked for."""
+    may_be_binary: bool = False
+    """Sound was once asked for in bytes."""
+    _excuses: int = 0
+    """Frames of recordings: each may be answered with an error, or dropped in silence."""
+    _excused: int = 0
+    """Errors that were taken for answers to those."""
     _silenced: int = 0
     _doubts: int = 0
     """Errors that told of the link to Gemini: each may have been the answer to a good config."""
@@ -55,7 +71,8 @@ class ClientView:
     def is_owing(self) -> bool:
         """Whether the gateway still has something to answer."""
         waiting = len(self.configs) > self._doubts
-        return bool(self.pongs or waiting or self.complaints or self.interrupts)
+        complaints = self.complaints > self._excused
+        return bool(self.pongs or waiting or complaints or self.interrupts)
 
     @property
     def has_room(self) -> bool:
@@ -63,12 +80,27 @@ class ClientView:
         owed = len(self.pongs) + len(self.configs) + self.complaints + self.interrupts
         return owed < _ROOM
 
-    def client_opened(self) -> None:
-        """The client connects."""
+    def client_opened(self, *, is_v1: bool) -> None:
+        """The client connects, and speaks the plain dialect."""
+        assert not is_v1, "frames without numbers are all that is known here"
         self.is_open = True
 
     def client_says(self, content: Content) -> None:
-        """The client sends something for Gemini: when it is answered is Gemini's affair."""
+        """The client asks or shows something: when it is answered is Gemini's affair."""
+
+    def client_speaks(self, pcm: bytes) -> None:
+        """The client sends PCM, cut anywhere."""
+        self.speaker.says(pcm, 0.0)
+
+    def client_records(self, pcm: bytes, *, is_first: bool, is_whole: bool) -> None:
+        """The client sends a piece of a recording: what came before it may have been dropped."""
+        self._excuses += 1
+        self.speaker.records(pcm, 0.0, is_first=is_first, is_whole=is_whole)
+
+    def client_records_badly(self) -> None:
+        """The client sends a recording that nothing can be made of."""
+        self._excuses += 1
+        self.speaker.records_badly(0.0)
 
     def client_wishes(self, wish: Wish | None) -> None:
         """The client sends a config; None stands for a bad one."""
@@ -76,6 +108,8 @@ class ClientView:
         asked = wish.settings.get("events") if wish is not None else None
         if _json.is_array(asked):
             self.events |= frozenset(map(str, asked))
+        form = form_of(wish.settings.get("audio")) if wish is not None else Form()
+        self.may_be_binary |= form.encoding == "binary"
 
     def client_pings(self, data: object) -> None:
         """The client asks whether the gateway is there."""
@@ -91,10 +125,15 @@ class ClientView:
 
     def client_ends_speech(self) -> None:
         """The client says that the speaker has finished."""
+        self.speaker.ends(is_said=True)
 
-    def client_leaves(self) -> None:
-        """The client's socket ends."""
+    def client_leaves(self, _code: int) -> None:
+        """The client's socket ends, and so does the session, whatever the code."""
         self.is_open, self.is_over = False, True
+
+    def step_of(self, seconds: float) -> float:
+        """Return how long time may pass at once, of so many seconds."""
+        return seconds
 
     def time_passes(self, seconds: float) -> None:
         """Let the clock run: nothing depends on it."""
@@ -130,7 +169,8 @@ class ClientView:
             return
         assert not self.pongs, f"pings without an answer: {list(self.pongs)}"
         assert len(self.configs) <= self._doubts, f"{len(self.configs)} configs without an answer"
-        assert not self.complaints, f"{self.complaints} errors are missing"
+        missing = self.complaints - self._excused
+        assert missing <= 0, f"{missing} errors are missing"
         assert not self.interrupts, f"{self.interrupts} interruptions without an answer"
 
     def _got(self, type_: str, frame: Mapping[str, object]) -> None:
@@ -150,7 +190,8 @@ class ClientView:
                 assert turn in (last, last + 1), f"turn {turn} of {last} was interrupted"
                 self._silenced = turn
                 self.interrupts = max(0, self.interrupts - 1)
-            case {"type": "audio"}:
+            case {"type": "audio", "data": data}:
+                assert self.may_be_binary or isinstance(data, str), "bytes, but nobody asked"
                 is_silenced = self._silenced == self.answers.current
                 assert not is_silenced, "sound of a turn that was to be silent"
             case {"type": "response" | "system" | "tool_call" | "tool_call_cancelled"}:
@@ -162,8 +203,13 @@ class ClientView:
         assert code not in FATAL, f"the server cannot use Gemini: {code}"
         if code == "bad_config":
             self._answered(lambda wish: wish is None)
-        elif code in _UPSTREAM:
-            self._doubts += code != "upstream_lost"
+        elif code in _REFUSALS:
+            self._doubts += 1
+        elif code in _LOSSES:
+            pass
+        elif code in _OF_SOUND and self._excuses:
+            self._excuses -= 1
+            self._excused += 1
         else:
             assert self.complaints, f"an error {code} for nothing"
             self.complaints -= 1

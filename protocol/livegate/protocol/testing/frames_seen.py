@@ -1,11 +1,13 @@
-"""What each frame to a client must look like, whatever the conversation."""
+"""What each frame to a client must look like, whatever the conversation; what Gemini gets."""
 
+import base64
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
 from livegate.protocol import _json
 from livegate.protocol.errors import CLOSES, FATAL, RETRYABLE, ErrorCode
+from livegate.protocol.testing.sounds import check_wav
 
 _NUMBER: Final = (int, float)
 _ANY: Final = (dict, list, str, int, float, bool, type(None))
@@ -23,6 +25,9 @@ SHAPES: Final[Mapping[str, Mapping[str, type | tuple[type, ...]]]] = MappingProx
         "tool_call": {"id": str, "name": str, "tool_name": str},
         "tool_call_cancelled": {"ids": list},
         "context_lost": {"reason": str},
+        "session": {"token": str, "resumable": bool, "expires_s": int},
+        "resumed": {"recovered": bool, "seq": int},
+        "going_away": {"resume_within_s": int, "retry_after_ms": int},
         "pong": {"data": _ANY},
         "thought": {"data": str},
         "code": {"data": dict},
@@ -36,11 +41,14 @@ SHAPES: Final[Mapping[str, Mapping[str, type | tuple[type, ...]]]] = MappingProx
 
 
 def check_frame(frame: object) -> tuple[str, Mapping[str, object]]:
-    """Return a frame's type and the frame.
+    """Return a frame's type and the frame; a binary one is the `data` of sound.
 
     Raises:
         AssertionError: No client could make sense of it.
     """
+    if isinstance(frame, bytes):
+        assert frame, "a binary frame with no sound in it"
+        return "audio", {"type": "audio", "data": frame}
     assert _json.is_object(frame), f"a frame that is no JSON object: {frame!r:.200}"
     type_ = frame.get("type")
     assert isinstance(type_, str), f"a frame without a type: {frame!r:.200}"
@@ -52,6 +60,8 @@ def check_frame(frame: object) -> tuple[str, Mapping[str, object]]:
         assert not is_flag, f"{type_}.{key} is {frame[key]!r}"
     if type_ == "error":
         _check_error(frame)
+    if type_ == "audio" and frame["format"] == "wav":
+        check_wav(base64.b64decode(str(frame["data"])), frame["sampleRate"])
     return type_, frame
 
 
@@ -69,3 +79,25 @@ def check_close(code: int) -> None:
         AssertionError: The table of close codes has no such row.
     """
     assert code in CLOSES, f"closed with {code}, which no table knows"
+
+
+def part_of(body: Mapping[str, object], *path: str) -> str:
+    """Return the text at the end of a path in a message to Gemini, or none."""
+    found: object = body
+    for step in path:
+        found = found.get(step) if _json.is_object(found) else None
+    return found if isinstance(found, str) else ""
+
+
+def text_of(body: Mapping[str, object]) -> str:
+    """Return the text of a user's turn, by either path."""
+    turns = body.get("turns")
+    if not _json.is_array(turns):
+        return part_of(body, "text")
+    return "".join(part_of(part, "text") for turn in turns for part in parts_of(turn))
+
+
+def parts_of(turn: object) -> list[Mapping[str, object]]:
+    """Return the parts of a turn, those that are objects."""
+    parts = turn.get("parts") if _json.is_object(turn) else None
+    return [one for one in (parts if _json.is_array(parts) else []) if _json.is_object(one)]

@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 from hypothesis import strategies as st
 
+from livegate.protocol.frames import TYPES
 from livegate.protocol.inputs import Fault
 from livegate.protocol.profiles import VOICES
 from livegate.protocol.testing.answers import Said
@@ -31,7 +32,16 @@ _VALUES: Final[Mapping[str, tuple[object, ...]]] = MappingProxyType(
             "a-model-from-tomorrow",
         ),
         "vad": (True,),
+        "resumable": (True, True, False),
         "events": (["all"], ["input_transcript", "usage"], ["thought", "generation_complete"]),
+        "audio": (
+            {"format": "wav"},
+            {"per": "turn"},
+            {"encoding": "binary"},
+            {"format": "wav", "per": "piece"},
+            {"format": "wav", "encoding": "binary"},
+            {"per": "turn", "encoding": "binary"},
+        ),
     }
 )
 _SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -48,7 +58,9 @@ _SPELLINGS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "response_modalities": ("response_modalities", "generation_config.responseModalities"),
         "model": ("model",),
         "vad": ("vad", "automatic_activity_detection"),
+        "resumable": ("resumable",),
         "events": ("events",),
+        "audio": ("audio",),
     }
 )
 BAD_SETTINGS: Final[tuple[Mapping[str, object], ...]] = (
@@ -60,6 +72,7 @@ BAD_SETTINGS: Final[tuple[Mapping[str, object], ...]] = (
     {"generation_config": 7},
     {"temperature": 0.1, "generation_config": {"temperature": 0.2}},
     {"system_instruction": ""},
+    {"audio": {"format": "mp3"}},
 )
 
 
@@ -85,6 +98,11 @@ LINK_ENDS: Final = (
 )
 
 _FATAL_KINDS: Final = ("key", "quota")
+
+
+def end_of(kind: str) -> LinkEnd:
+    """Return the first way of a kind in which Gemini ends a link."""
+    return next(end for end in LINK_ENDS if end.kind == kind)
 
 
 def link_ends() -> st.SearchStrategy[LinkEnd]:
@@ -130,6 +148,17 @@ def wishes(draw: st.DrawFn) -> Wish:
     return Wish(MappingProxyType(data), MappingProxyType(settings), frozenset(keys))
 
 
+def forms() -> st.SearchStrategy[Wish]:
+    """Return configs that say how sound is to come, or whether, and nothing else."""
+    default = {"format": "pcm16"}
+    values = (*_VALUES["audio"], None, default, default, default)
+    asked: list[tuple[str, object]] = [("audio", value) for value in values]
+    asked += [("response_modalities", ["TEXT"]), ("response_modalities", ["AUDIO"])]
+    return st.sampled_from(asked).map(
+        lambda one: Wish({one[0]: one[1]}, {one[0]: one[1]}, frozenset({one[0]}))
+    )
+
+
 def configs() -> st.SearchStrategy[dict[str, object]]:
     """Return the `data` of configs that Gemini could accept, in all their spellings."""
     return wishes().map(lambda wish: dict(wish.data))
@@ -152,6 +181,10 @@ def text_frames(text: str) -> tuple[dict[str, object], ...]:
         {"type": "message", "data": text},
         {"type": "message", "data": {"text": text}},
     )
+
+
+DECLARED: Final = 2
+"""From here on, `sound_frames` say that they are PCM."""
 
 
 def sound_frames(pcm: bytes) -> tuple[ClientSends, ...]:
@@ -192,37 +225,17 @@ NONSENSE: Final = tuple(
         (b'{"type":"ping","data":"' + b"x" * 2000 + b'"}', True),
         (b'{"type":"audio","data":"@"}', True),
         (b'{"type":"audio","data":"AAA"}', True),
-        (b'{"type":"audio","data":"AAEC"}', True),
+        (b'{"type":"audio"}', True),
         (b'{"type":"audio","data":"AAAA","mime_type":5}', True),
         (b'{"type":"audio","data":{"b64":"AAA=","sample_rate":1}}', True),
-        (b'{"type":"audio","data":{"b64":"AAA=","format":"opus"}}', True),
         (b'{"type":"image","data":"AAAA","mime_type":"image/tiff"}', True),
         (b'{"type":"tool_response","data":{"id":"nobody","response":7}}', True),
         (b'{"type":"tool_response","data":[]}', True),
         (b'{"type":"config","data":[]}', True),
         (b'{"type":"config","data":"fast"}', True),
-        (b"", False),
-        (b"odd", False),
     )
 )
 """Frames that must be answered with one `error`, whatever the session is doing."""
-_KNOWN: Final = frozenset(
-    [
-        "config",
-        "message",
-        "text",
-        "audio",
-        "audio_end",
-        "activity_start",
-        "activity_end",
-        "image",
-        "video",
-        "tool_response",
-        "interrupt",
-        "ping",
-        "resume",
-    ]
-)
 
 
 def nonsense() -> st.SearchStrategy[ClientSends]:
@@ -231,7 +244,7 @@ def nonsense() -> st.SearchStrategy[ClientSends]:
         st.sampled_from(NONSENSE),
         st.binary(max_size=50).map(lambda junk: ClientSends(b"\x00" + junk, is_text=True)),
         st.text(max_size=20)
-        .filter(lambda type_: type_ not in _KNOWN)
+        .filter(lambda type_: type_ not in TYPES)
         .map(lambda type_: frame(type=type_)),
     )
 
@@ -266,16 +279,21 @@ _sounds: Final = st.binary(min_size=2, max_size=40).map(
 )
 
 
+TIMES_LEFT_S: Final = (0.0, 3.0, 6.5, 10.0, 50.0, 60.0)
+"""How soon Gemini may say that it will end a link, in seconds."""
+
+
 def messages() -> st.SearchStrategy[Said]:
     """Return what Gemini may say on a link that is set up; call ids are `call-1` to `call-3`."""
     calls = st.lists(st.sampled_from(["call-1", "call-2", "call-3"]), unique=True, max_size=2)
     return st.builds(
         Said,
         sounds=st.lists(_sounds, max_size=2).map(tuple),
+        rate=st.sampled_from([24_000, 24_000, 24_000, 16_000]),
         texts=st.lists(_words.filter(bool), max_size=2).map(tuple),
         thought=_words,
         transcript=_words,
-        heard=_words,
+        heard=_words | st.just(" "),
         calls=calls.map(tuple),
         cancelled=calls.map(tuple),
         is_interrupted=st.booleans(),
@@ -283,7 +301,7 @@ def messages() -> st.SearchStrategy[Said]:
         is_complete=st.booleans(),
         usage=st.integers(0, 1000),
         handle=st.sampled_from(["", "", "handle-1", "handle-2"]),
-        goes_away=st.booleans(),
+        goes_away_s=st.sampled_from([*[None] * 12, *TIMES_LEFT_S]),
     )
 
 
@@ -323,3 +341,38 @@ def faults() -> st.SearchStrategy[Fault]:
 def voices() -> st.SearchStrategy[str]:
     """Return the names of Gemini's voices."""
     return st.sampled_from(VOICES)
+
+
+_SOUND: Final = Wish(
+    {"response_modalities": ["AUDIO"]},
+    {"response_modalities": ["AUDIO"]},
+    frozenset({"response_modalities"}),
+)
+_ALL: Final = Wish(
+    {"response_modalities": ["TEXT", "AUDIO"], "events": "all"},
+    {"response_modalities": ["TEXT", "AUDIO"], "events": ["all"]},
+    frozenset({"response_modalities", "events"}),
+)
+_FILES: Final[Mapping[str, object]] = {
+    "response_modalities": ["AUDIO"],
+    "audio": {"format": "wav"},
+}
+_BYTES: Final[Mapping[str, object]] = {
+    "response_modalities": ["AUDIO"],
+    "audio": {"per": "turn", "encoding": "binary"},
+}
+BY_HAND: Final = Wish({"vad": {"disabled": True}}, {"vad": True}, frozenset({"vad"}))
+"""The client takes turns by hand."""
+FIRST: Final = (
+    *(None, _SOUND, _ALL, BY_HAND),
+    *(Wish(asked, asked, frozenset(asked)) for asked in (_FILES, _BYTES)),
+)
+"""What a client may configure before all else, so that rare paths are not that rare."""
+
+
+def returning(wish: Wish | None = None, *, may_return: bool) -> Wish:
+    """Return a config that asks for the same, and says whether the client may come back."""
+    first = wish or Wish({}, {}, frozenset())
+    asked = {"resumable": may_return}
+    keys = first.keys | asked.keys()
+    return Wish({**first.data, **asked}, {**first.settings, **asked}, keys)

@@ -12,6 +12,7 @@ import attrs
 from livegate.protocol import _json
 from livegate.protocol.profiles import DEFAULT_MODEL, PROFILES, RETIRED
 from livegate.protocol.testing.answers import Terms
+from livegate.protocol.testing.sounds import form_of
 
 _GENERATION: Final = "generationConfig"
 
@@ -50,17 +51,25 @@ _PATHS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 class Book:
     """The settings of one session: those in force, and those that Gemini has accepted."""
 
+    is_v1: bool = False
+    """The client speaks `livegate.v1`."""
     _kept: dict[str, object] = attrs.field(factory=dict[str, object])
     _accepted: dict[str, object] = attrs.field(factory=dict[str, object])
+    _known: Mapping[str, object] = attrs.field(factory=dict[str, object])
+    """The newest setup that Gemini has accepted."""
 
     def merge(self, wish: Wish) -> None:
         """Lay a config over what is in force."""
         merged = {**self._kept, **wish.settings}
         self._kept = {name: value for name, value in merged.items() if value is not None}
 
-    def accept(self) -> None:
-        """Take note that Gemini has accepted all that is in force."""
-        self._accepted = dict(self._kept)
+    def accept(self, setup: Mapping[str, object] | None) -> None:
+        """Take note that Gemini has accepted all that is in force, by this setup."""
+        self._accepted, self._known = dict(self._kept), setup or {}
+
+    def is_changed(self, setup: Mapping[str, object] | None) -> bool:
+        """Whether a setup asks for anything that Gemini has not accepted yet."""
+        return _terms_of(setup or {}) != _terms_of(self._known)
 
     def take_back(self) -> None:
         """Take note that Gemini has refused what is in force."""
@@ -70,12 +79,14 @@ class Book:
         """Return what the config in force means for the client."""
         names = self._kept.get("response_modalities")
         asked = names if _json.is_array(names) else []
-        events = self._kept.get("events")
+        events = self._kept.get("events", ["all"] if self.is_v1 else [])
         return Terms(
             speaks="AUDIO" in asked or "TEXT" not in self._modalities,
             wants_sound="AUDIO" in asked,
+            form=form_of(self._kept.get("audio")),
             is_manual=self._kept.get("vad") is True,
             events=frozenset(str(one) for one in (events if _json.is_array(events) else [])),
+            is_numbered=self.is_v1,
         )
 
     def check_setup(self, setup: Mapping[str, object]) -> None:
@@ -98,6 +109,23 @@ class Book:
             got = _at(setup, path)
             assert got == wanted, f"{name} should be {wanted!r}, and is {got!r}"
 
+    def needs_another_link(self, wish: Wish) -> bool:
+        """Return whether another setup follows from this config than from what is in force."""
+        other = Book(self.is_v1, dict(self._kept))
+        other.merge(wish)
+        return other._asked() != self._asked()
+
+    def _asked(self) -> object:
+        """Return all that a setup says of the settings."""
+        terms = self.terms()
+        named = {name: self._kept.get(name) for name in _PATHS if terms.speaks or name != "voice"}
+        return self.model, terms.speaks, terms.wants("input_transcript"), named
+
+    @property
+    def is_resumable(self) -> bool:
+        """Whether the client wants to be able to come back."""
+        return self.is_v1 and self._kept.get("resumable") is True
+
     @property
     def model(self) -> str:
         """The model in force, without `models/`."""
@@ -117,6 +145,12 @@ def is_report_of(report: Mapping[str, object], wish: Wish) -> bool:
         rows = report.get(part)
         told += rows if _json.is_object(rows) else [part]
     return sorted(told) == sorted(wish.keys)
+
+
+def _terms_of(setup: Mapping[str, object]) -> dict[str, object]:
+    """Return a setup without what it says of the conversation so far."""
+    past = ("sessionResumption", "historyConfig")
+    return {name: value for name, value in setup.items() if name not in past}
 
 
 def _at(setup: Mapping[str, object], path: tuple[str, ...]) -> object:

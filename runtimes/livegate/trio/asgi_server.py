@@ -1,0 +1,39 @@
+"""hypercorn, run by livegate, on trio."""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from socket import socket
+from typing import Any, cast
+
+import hypercorn.trio
+
+from livegate.shell.asgi import Application
+from livegate.shell.hypercorn_config import hypercorn_config
+from livegate.shell.settings import Settings
+from livegate.trio.gateway import Gateway
+from livegate.trio.signals import signals
+
+
+async def serve(  # noqa: PLR0913 - what `livegate.trio.serve` was given, sorted out
+    gateway: Gateway,
+    settings: Settings,
+    sockets: Sequence[socket],
+    until: Callable[[], Awaitable[object]] | None,
+    served: Application,
+    *,
+    is_alone: bool,
+) -> None:
+    """Serve an application until asked to end; end the gateway's sessions first."""
+    with contextlib.ExitStack() as stack:
+        asked = until or stack.enter_context(signals())
+        await hypercorn.trio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
+            cast("Any", served),  # hypercorn has types of its own for ASGI
+            hypercorn_config(settings, sockets, is_alone=is_alone),
+            shutdown_trigger=partial(_drain_after, asked, gateway),
+        )
+
+
+async def _drain_after(until: Callable[[], Awaitable[object]], gateway: Gateway) -> None:
+    await until()
+    await gateway.drain()

@@ -1,0 +1,92 @@
+"""`livegate chat` on connections that break."""
+
+import secrets
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from socket import create_server, socket
+
+import pytest
+
+import livegate.asyncio
+import running
+import terminal
+from faulty_tcp import FaultyTcp, Flow, Plan
+from livegate.emulator import Emulator, Options
+from livegate.shell.settings import settings
+from running import Until
+from terminal import LIVEGATE, clean_environment
+
+SECRET = secrets.token_urlsafe(32)
+
+
+@pytest.fixture
+def gemini() -> Generator[Emulator, None, None]:
+    """An emulator that holds nothing back."""
+    with Emulator(options=Options(pace=0)) as emulator:
+        yield emulator
+
+
+def test_comes_back(gemini: Emulator, tmp_path: Path) -> None:
+    """It comes back by itself, says so in a line, and has missed nothing."""
+    with (
+        running.gateway("asyncio", settings("any", gemini.url)) as gateway,
+        FaultyTcp(gateway.url, Plan(down=Flow(cut_at=20_000))) as path,
+    ):
+        command = (*LIVEGATE, "chat", path.url)
+        done = terminal.run(*command, folder=tmp_path, typed="my name is Ada\n/recall\n")
+        assert len(path.seen) == 2
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("the connection was lost (1006): coming back\n") == 1
+    assert "Gemini: You said before: my name is Ada\n" in done.stdout
+    # The sound of the answer that was cut is whole, too.
+    assert "1.2 s of sound in answer-1.wav" in done.stdout
+
+
+def test_to_another_process(gemini: Emulator, tmp_path: Path) -> None:
+    """It goes on where the gateway is started again, though the answer that ran is lost."""
+    with create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    serve = (*LIVEGATE, "serve", "--gemini-url", gemini.url, "--port", port)
+    environment = clean_environment(GEMINI_API_KEY="any", LIVEGATE_SECRET=SECRET)
+    url = f"ws://127.0.0.1:{port}/api/gemini/ws"
+    with terminal.program(*serve, environment=environment, folder=tmp_path) as first:
+        first.expect("listening")
+        chat = terminal.program(
+            *LIVEGATE, "chat", url, "--text", folder=tmp_path, on_terminal=True
+        )
+        with chat as chatting:
+            chatting.expect("type and press Enter")
+            chatting.type("my name is Ada")
+            chatting.expect("You said: my name is Ada")
+            chatting.type("and I am a poet")  # whose answer comes behind what remembers the first
+            chatting.expect("You said: and I am a poet")
+            chatting.type("/silent")
+            gemini.wait_until(lambda service: len(service.received[-1].messages) == 3)
+            first.process.kill()
+            first.process.wait()
+            chatting.expect(r"the connection was lost \(1006\): coming back")
+            with terminal.program(*serve, environment=environment, folder=tmp_path) as second:
+                second.expect("listening")
+                chatting.expect("the answer was lost: ask again")
+                chatting.type("/recall")
+                chatting.expect("You said before: my name is Ada")
+                chatting.type("/quit")
+                assert chatting.status() == 0
+
+
+def test_a_gateway_without_numbers(gemini: Emulator, tmp_path: Path) -> None:
+    """Where the dialect is not spoken the end is the end."""
+
+    async def serve(sockets: Sequence[socket], until: Until) -> None:
+        asked = settings("any", gemini.url)
+        gateway = livegate.asyncio.Gateway(asked.target, asked.session)
+        await running.asyncio_server(gateway.serve, sockets, until, select=lambda _: None)
+
+    with (
+        running.server("asyncio", serve) as gateway,
+        FaultyTcp(gateway.url, Plan(down=Flow(cut_at=20_000))) as path,
+    ):
+        done = terminal.run(*LIVEGATE, "chat", path.url, folder=tmp_path, typed="my name is Ada\n")
+        assert len(path.seen) == 1
+    assert done.returncode == 1
+    assert "closed with 1006: the connection was lost\n" in done.stdout
