@@ -19,6 +19,7 @@ from hostile_media import corpus
 from livegate.emulator import Emulator, Options
 from livegate.media import new_decoder
 from livegate.media.codecs import Coded
+from livegate.media.files import File
 from livegate.protocol.commands import Decode
 from livegate.protocol.errors import ErrorCode
 from livegate.protocol.inputs import Decoded, DecodeFailed
@@ -89,6 +90,15 @@ def test_stopped(name: str, size: int | None) -> None:
     _join_all()
     assert decoder.step(Decode(1, kind, data)) == Decoded(1)
     assert decoder.step(Decode(2, kind, data)) == Decoded(2)
+    _join_all()
+
+
+def test_stopped_in_mid_step() -> None:
+    """What a step begins after the recording was stopped elsewhere leaves no thread, either."""
+    recording = File(Kind.MP3)
+    recording.stop()
+    _join_all()
+    recording.feed(made_media.valid()["mp3-plain"][:100], is_base64=False)
     _join_all()
 
 

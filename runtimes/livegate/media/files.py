@@ -216,6 +216,7 @@ class File:
         self._kind = kind
         self._next = b""
         """What another recording began with behind this one."""
+        self._is_stopped = False
         self._begin()
 
     def _begin(self) -> None:
@@ -230,6 +231,8 @@ class File:
             daemon=True,
         )
         thread.start()
+        if self._is_stopped:  # while this step was on its way in another thread
+            self._tape.stop()
 
     def feed(self, data: bytes, *, is_base64: bool) -> None:
         """Take the next bytes."""
@@ -287,6 +290,7 @@ class File:
 
     def stop(self) -> None:
         """Forget all of it."""
+        self._is_stopped = True
         self._tape.stop()
 
 
