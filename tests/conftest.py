@@ -5,6 +5,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+# Nothing that is tested is elsewhere, whatever proxy this machine has for that.
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "localhost,127.0.0.1,::1"
+
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile("ci", max_examples=50, deadline=None, derandomize=True)
 settings.register_profile("tables", phases=(Phase.explicit,))  # nothing is drawn at random

@@ -73,8 +73,7 @@ def test_coming_and_going(runtime: str, note: Callable[[Row], None]) -> None:
             come_and_go(gateway, number)
         gateway.drop_clients()
         gateway.settle()
-        more = gateway.descriptors - descriptors
-        gateway.expect(f"descriptors left of {CYCLES} clients that came and went", more, 0, "")
+        gateway.expect_no_descriptors(f"{CYCLES} clients that came and went", descriptors)
         grown = 100 * (gateway.rss_bytes / memory - 1)
         gateway.expect(f"memory left of {CYCLES} clients that came and went", grown, 5, "%")
 
@@ -110,7 +109,7 @@ def test_more_clients_than_descriptors(runtime: str, note: Callable[[Row], None]
             began = now()
             gateway.converse()
             took = now() - began
-        gateway.expect("after that, somebody is served in", took, 2, "s")
+        gateway.expect("after that, somebody is served in", took, 15, "s")  # not: never
 
 
 def test_tasks(runtime: str) -> None:

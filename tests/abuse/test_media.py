@@ -43,8 +43,7 @@ def test_all(gateway: Attacked) -> None:
     gateway.settle()
     more = process.num_threads() - threads
     gateway.expect("threads left of hostile recordings", more, WORKERS, "")
-    left = gateway.descriptors - descriptors
-    gateway.expect("descriptors left of hostile recordings", left, 0, "")
+    gateway.expect_no_descriptors("hostile recordings", descriptors)
     grown = (gateway.rss_bytes - memory) / MIB
     gateway.expect("memory left of hostile recordings", grown, LEFT_BYTES / MIB, "MiB")
 

@@ -137,8 +137,7 @@ def test_mutations(gateway: Attacked, rng: random.Random) -> None:
             gateway.drop_clients()
     gateway.settle()
     count = HANDSHAKES + STREAMS * 5 + TALKS * 50
-    more = gateway.descriptors - descriptors
-    gateway.expect(f"descriptors left of {count} mutants", more, 0, "")
+    gateway.expect_no_descriptors(f"{count} mutants", descriptors)
     grown = (gateway.rss_bytes - memory) / MIB
     gateway.expect(f"memory left of {count} mutants", grown, 8, "MiB")
 

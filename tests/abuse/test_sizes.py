@@ -171,7 +171,7 @@ def test_json(gateway: Attacked) -> None:
             client.read_until(b'"alive"')
             assert client.close_code is None, name
     gateway.expect("an error for JSON of up to 1 MiB", slowest[False], 0.1, "s")
-    gateway.expect("an error for 16 MiB of JSON", slowest[True], 0.2, "s")
+    gateway.expect("an error for 16 MiB of JSON", slowest[True], 0.5, "s")
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"\xed\xa0\x80", b'{"type":"\xc3"}'])

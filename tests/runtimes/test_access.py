@@ -4,7 +4,6 @@ import hashlib
 import os
 import re
 import signal
-import socket
 import stat
 import tomllib
 from pathlib import Path
@@ -283,8 +282,7 @@ def test_the_pages_application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_a_port_that_others_reach_is_let_go(runner: CliRunner) -> None:
     """A gateway that does not start leaves its port to others."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    for _ in range(2):
-        failed = runner.invoke(main, ["serve", "--emulator", "--host", "0.0.0.0", "--port", port])  # noqa: S104
-        assert "others can reach" in failed.output
+    with terminal.own_port() as port:
+        command = ["serve", "--emulator", "--host", "0.0.0.0", "--port", str(port)]  # noqa: S104
+        for _ in range(2):
+            assert "others can reach" in runner.invoke(main, command).output

@@ -2,8 +2,9 @@
 
 import secrets
 from collections.abc import Generator, Sequence
+from functools import partial
 from pathlib import Path
-from socket import create_server, socket
+from socket import socket
 
 import pytest
 
@@ -44,34 +45,34 @@ def test_comes_back(gemini: Emulator, tmp_path: Path) -> None:
 
 def test_to_another_process(gemini: Emulator, tmp_path: Path) -> None:
     """It goes on where the gateway is started again, though the answer that ran is lost."""
-    with create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    serve = (*LIVEGATE, "serve", "--gemini-url", gemini.url, "--port", port)
     environment = clean_environment(GEMINI_API_KEY="any", LIVEGATE_SECRET=SECRET)
-    url = f"ws://127.0.0.1:{port}/api/gemini/ws"
-    with terminal.program(*serve, environment=environment, folder=tmp_path) as first:
-        first.expect("listening")
-        chat = terminal.program(
-            *LIVEGATE, "chat", url, "--text", folder=tmp_path, on_terminal=True
-        )
-        with chat as chatting:
-            chatting.expect("type and press Enter")
-            chatting.type("my name is Ada")
-            chatting.expect("You said: my name is Ada")
-            chatting.type("and I am a poet")  # whose answer comes behind what remembers the first
-            chatting.expect("You said: and I am a poet")
-            chatting.type("/silent")
-            gemini.wait_until(lambda service: len(service.received[-1].messages) == 3)
-            first.process.kill()
-            first.process.wait()
-            chatting.expect(r"the connection was lost \(1006\): coming back")
-            with terminal.program(*serve, environment=environment, folder=tmp_path) as second:
-                second.expect("listening")
-                chatting.expect("the answer was lost: ask again")
-                chatting.type("/recall")
-                chatting.expect("You said before: my name is Ada")
-                chatting.type("/quit")
-                assert chatting.status() == 0
+    with terminal.own_port() as port:
+        command = (*LIVEGATE, "serve", "--gemini-url", gemini.url, "--port", str(port))
+        serve = partial(terminal.program, *command, environment=environment, folder=tmp_path)
+        with serve() as first:
+            first.expect("listening")
+            url = f"ws://127.0.0.1:{port}/api/gemini/ws"
+            chat = terminal.program(
+                *LIVEGATE, "chat", url, "--text", folder=tmp_path, on_terminal=True
+            )
+            with chat as chatting:
+                chatting.expect("type and press Enter")
+                chatting.type("my name is Ada")
+                chatting.expect("You said: my name is Ada")
+                chatting.type("and I am a poet")  # answered behind what remembers the first
+                chatting.expect("You said: and I am a poet")
+                chatting.type("/silent")
+                gemini.wait_until(lambda service: len(service.received[-1].messages) == 3)
+                first.process.kill()
+                first.process.wait()
+                chatting.expect(r"the connection was lost \(1006\): coming back")
+                with serve() as second:
+                    second.expect("listening")
+                    chatting.expect("the answer was lost: ask again")
+                    chatting.type("/recall")
+                    chatting.expect("You said before: my name is Ada")
+                    chatting.type("/quit")
+                    assert chatting.status() == 0
 
 
 def test_a_gateway_without_numbers(gemini: Emulator, tmp_path: Path) -> None:

@@ -101,6 +101,29 @@ def test_serve_says_what_it_does(runtime: str, tmp_path: Path) -> None:
     assert "Traceback" not in server.printed
 
 
+@pytest.mark.parametrize("server", ["livegate", "hypercorn"])
+@pytest.mark.parametrize("runtime", running.RUNTIMES)
+def test_serve_ends_as_soon_as_it_is_ready(runtime: str, server: str) -> None:
+    """Whoever reads that it listens may end it at once."""
+    command = (*LIVEGATE, "serve", "--emulator", "--port", "0", "--runtime", runtime)
+    with terminal.program(*command, "--server", server) as served:
+        served.expect("page")
+        served.signal(signal.SIGTERM)
+        served.expect("ended: every client was told")
+        assert served.status() == 0, served.printed
+
+
+def test_the_emulator_ends_as_soon_as_it_is_ready(tmp_path: Path) -> None:
+    """Likewise; its private key does not stay."""
+    environment = clean_environment(TMPDIR=str(tmp_path))
+    command = (*LIVEGATE, "emulator", "--tls", "--port", "0")
+    with terminal.program(*command, environment=environment) as played:
+        played.expect("playing")
+        played.signal(signal.SIGTERM)
+        assert played.status() == 0, played.printed
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("runtime", running.RUNTIMES)
 def test_signals_end_serve(runtime: str, number: signal.Signals) -> None:

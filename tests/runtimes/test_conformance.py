@@ -69,11 +69,12 @@ def test_interruption(told: Transcript, paced: str) -> None:
 
 def _converse(told: Transcript, address: str) -> None:
     with connect(address, max_size=None, close_timeout=1) as socket:
+        ear = Ear(socket)
         known: dict[str, str] = {}
         is_hushed = False
         for step in told.steps:
             try:
-                _play(step, socket, known, is_hushed=is_hushed)
+                _play(step, socket, ear, known, is_hushed=is_hushed)
             except AssertionError as error:
                 raise AssertionError(
                     f"{told.name}.txt:{step.line}: {step.text[:200]}\n  {error}"
@@ -81,7 +82,9 @@ def _converse(told: Transcript, address: str) -> None:
             is_hushed = '"interrupted"' in step.text
 
 
-def _play(step: Step, socket: ClientConnection, known: dict[str, str], *, is_hushed: bool) -> None:
+def _play(
+    step: Step, socket: ClientConnection, ear: "Ear", known: dict[str, str], *, is_hushed: bool
+) -> None:
     match step.action:
         case transcript.ClientSends(payload=payload, is_text=is_text):
             for ours, theirs in known.items():
@@ -91,7 +94,8 @@ def _play(step: Step, socket: ClientConnection, known: dict[str, str], *, is_hus
             frame = dict(cast("dict[str, str]", expected))
             # How much of an answer comes before it is stopped is a matter of time.
             running_on = {"audio", "response"} if frame["type"] == "interrupted" else {"audio"}
-            got = _next_frame(socket, set() if is_hushed else running_on - {frame["type"]})
+            skipped = set[str]() if is_hushed else running_on - {frame["type"]}
+            got = ear.next_frame(frame["type"], skipped)
             if frame["type"] == "tool_call":
                 known[frame.pop("id")] = got["id"]  # the emulator counts all of its links
             assert transcript.fits(frame, got), f"got {json.dumps(got)}"
@@ -104,8 +108,20 @@ def _play(step: Step, socket: ClientConnection, known: dict[str, str], *, is_hus
             assert_never(other)  # type: ignore[arg-type] # the rest is Gemini's side
 
 
-def _next_frame(socket: ClientConnection, skipped: set[str]) -> dict[str, str]:
-    while True:
-        frame: dict[str, str] = json.loads(socket.recv(RECEIVE_S))
-        if frame["type"] not in skipped:
-            return frame
+class Ear:
+    """What a client hears; that Gemini is connected may come early, if the client takes its time."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._early: list[dict[str, str]] = []
+
+    def next_frame(self, wanted: str, skipped: set[str]) -> dict[str, str]:
+        """Return the next frame, but for what came early or is skipped."""
+        if wanted == "system" and self._early:
+            return self._early.pop()
+        while True:
+            frame: dict[str, str] = json.loads(self._socket.recv(RECEIVE_S))
+            if wanted != "system" and frame.get("data") == "Connected to Gemini Live":
+                self._early.append(frame)
+            elif frame["type"] not in skipped:
+                return frame

@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import signal
-import socket
 import sys
 import urllib.request
 from collections.abc import Callable, Generator, Mapping
@@ -255,17 +254,16 @@ def _has_shape(got: object, said: object) -> bool:
 def test_the_mount_runs(tmp_path: Path) -> None:
     """The page's application runs as it stands, and ends as the page says."""
     (block,) = API.under("Server Implementation", "python")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    file = tmp_path / "application.py"
-    file.write_text(block.text.replace("8000", port))
-    with terminal.program(sys.executable, str(file)) as server:
-        with terminal.arrive(f"ws://127.0.0.1:{port}/voice/api/gemini/ws") as client:
-            client.send('{"type":"text","text":"Hello"}')
-            _until(client, "turn_complete")
-            server.signal(signal.SIGTERM)
-            assert terminal.closed(client) == 1012
-        assert server.status() == 0, server.printed
+    with terminal.own_port() as port:
+        file = tmp_path / "application.py"
+        file.write_text(block.text.replace("8000", str(port)))
+        with terminal.program(sys.executable, str(file)) as server:
+            with terminal.arrive(f"ws://127.0.0.1:{port}/voice/api/gemini/ws") as client:
+                client.send('{"type":"text","text":"Hello"}')
+                _until(client, "turn_complete")
+                server.signal(signal.SIGTERM)
+                assert terminal.closed(client) == 1012
+            assert server.status() == 0, server.printed
 
 
 def test_the_readmes_snippets(monkeypatch: pytest.MonkeyPatch) -> None:

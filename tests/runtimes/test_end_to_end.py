@@ -5,6 +5,7 @@ import base64
 import json
 import socket
 from collections.abc import Generator
+from typing import Final
 
 import psutil
 import pytest
@@ -14,6 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 import running
 from livegate import recordings
 from livegate.emulator import Emulator, Options, echo_of, tone_of
+from livegate.protocol import Limits
 from raw_client import RawClient
 
 RECEIVE_S = 20.0
@@ -59,6 +61,10 @@ def text_in(frames: list[dict[str, str]]) -> str:
     return "".join(one["text"] for one in frames if one["type"] == "response")
 
 
+PATIENT: Final = Limits(flush_after_s=3600.0)
+"""However late a piece comes on a busy machine, it belongs to the same speech."""
+
+
 @pytest.mark.parametrize("piece_ms", [20, 40, 100])
 @pytest.mark.parametrize("form", ["base64", "binary"])
 def test_speech(variant: str, gemini: Emulator, piece_ms: int, form: str) -> None:
@@ -66,7 +72,7 @@ def test_speech(variant: str, gemini: Emulator, piece_ms: int, form: str) -> Non
     pcm = recordings.hello().pcm
     step = 32 * piece_ms
     with (
-        running.variant(variant, "canary", gemini.url) as gateway,
+        running.variant(variant, "canary", gemini.url, PATIENT) as gateway,
         connect(gateway.url) as client,
     ):
         send(client, type="config", data={"response_modalities": ["AUDIO"]})

@@ -421,7 +421,7 @@ def test_wait_in_vain() -> None:
 def test_nothing_is_left() -> None:
     """The end comes at once, whatever is going on, and no thread or descriptor stays."""
     process = psutil.Process()
-    before, threads = process.num_fds(), threading.active_count()
+    before, threads = process.num_fds(), set(threading.enumerate())
     plans = (
         Plan(up=Flow(hole_at=0)),
         Plan(up=Flow(delay_s=3_600.0)),
@@ -438,9 +438,9 @@ def test_nothing_is_left() -> None:
             for one in ends:
                 stack.enter_context(one).sendall(MANY[:1_000])
         assert path.open_now == 0
-        assert threading.active_count() == threads
+        assert set(threading.enumerate()) <= threads
         assert {read_to_end(one)[1] for one in ends} == {Ending.RST}
-    assert process.num_fds() == before
+    assert process.num_fds() <= before
 
 
 # Who is at its ends

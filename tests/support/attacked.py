@@ -33,8 +33,8 @@ TEXT: Final = 1
 BINARY: Final = 2
 PATIENCE_S: Final = 20.0
 IS_FULL: Final = os.environ.get("LIVEGATE_ABUSE") == "full"
-DELAY_S: Final = 0.2
-"""How long nobody else may wait meanwhile, 99 times in 100."""
+DELAY_S: Final = 0.5
+"""How long nobody else may wait meanwhile, 99 times in 100, on a slow machine."""
 LONG: Final = b'{"type":"text","text":"/long"}'
 """Asks for twenty seconds of sound."""
 SOUND: Final = b'{"type":"config","data":{"response_modalities":["AUDIO"]}}'
@@ -44,6 +44,8 @@ _MOMENT_S: Final = 0.45
 """Longer than a link to Gemini may take to hear its close."""
 _SHORT_S: Final = 0.2
 _IDLE_CPU_S: Final = 0.02
+_FEWEST: Final = 20
+"""Answers that say something of how long they take."""
 _STARTED: Final = re.compile(r"websocket +(ws\S+)(?s:.*)livegate is listening")
 IMPATIENT: Final = """
 import json, sys
@@ -277,6 +279,12 @@ class Attacked:
         self._note(row)
         assert measured <= limit, str(row)
 
+    def expect_no_descriptors(self, left_of: str, before: int) -> None:
+        """Expect it to hold no more open files than before, now or soon."""
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: self.descriptors <= before)
+        self.expect(f"descriptors left of {left_of}", self.descriptors - before, 0, "")
+
     def expect_unharmed(self) -> None:
         """Expect it to live, to serve, and never to have raised anything."""
         assert self.process.poll() is None, f"it ended:\n{self.log[-4000:]}"
@@ -332,7 +340,7 @@ class Echo:
             self._client.read_until(f"<{number}>".encode())
             self._took_s.append(now() - began)
             self._client.got = b""
-            if self.is_over.wait(_PAUSE_S):
+            if self.is_over.wait(_PAUSE_S) and number >= _FEWEST:
                 return
 
     @property

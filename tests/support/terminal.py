@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -29,6 +30,15 @@ def clean_environment(**more: str) -> dict[str, str]:
     ours = ("LIVEGATE_", "GEMINI_", "GOOGLE_", "SSL_CERT_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONUNBUFFERED": "1", **more}
+
+
+@contextlib.contextmanager
+def own_port() -> Generator[int, None, None]:
+    """Keep a port of this machine: nobody else is given it, whoever names it can listen there."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 class Program:

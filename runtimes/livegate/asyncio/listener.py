@@ -230,6 +230,7 @@ async def serve(
     settings: Settings,
     sockets: Sequence[socket],
     until: Callable[[], Awaitable[object]] | None,
+    ready: Callable[[], object],
 ) -> bool:
     """Serve until asked to end, then drain; return whether that was done in time."""
     with contextlib.ExitStack() as stack:
@@ -237,6 +238,7 @@ async def serve(
             stack.enter_context(one)
         listening = Listening(gateway, settings, sockets)
         asked = until or stack.enter_context(signals())
+        ready()
         async with asyncio.TaskGroup() as group:
             accepting = group.create_task(listen(listening, sockets))
             await asked()

@@ -92,6 +92,7 @@ def emulator(
         age_scale=age_scale,
         pong_delay_s=pong_delay,
     )
+    asked_to_end = _signalled()
     try:
         with Emulator(options=chosen, tls=tls, host=host, port=port) as played:
             click.echo(f"playing Gemini Live on {played.url}{PATH}")
@@ -100,13 +101,13 @@ def emulator(
             if played.ca_file is not None:
                 click.echo(f"  clients    export SSL_CERT_FILE={played.ca_file}")
             click.echo("  to end     Ctrl+C")
-            _until_interrupted()
+            asked_to_end.wait()
     except (OSError, ImportError) as error:
         raise options.failed(error) from None
 
 
-def _until_interrupted() -> None:
-    """Wait for SIGINT or SIGTERM."""
+def _signalled() -> threading.Event:
+    """Return what a SIGINT or SIGTERM sets."""
     asked = threading.Event()
 
     def ask(_number: int, _frame: FrameType | None) -> None:
@@ -114,4 +115,4 @@ def _until_interrupted() -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, ask)
-    asked.wait()
+    return asked

@@ -117,14 +117,18 @@ def run(
     asked.check_exposure(one.getsockname()[0] for one in sockets)
     logs.set_up(log_level, settings.secrets, log_format)
     say = partial(click.echo, err=True) if log_format == "text" else _log
-    for line in _announced(gemini, settings, asked, runtime, host, sockets):
-        say(line)
+
+    def ready() -> None:
+        for line in _announced(gemini, settings, asked, runtime, host, sockets):
+            say(line)
+
+    serve = partial(face.serve, settings, sockets, ready=ready)
     if runtime == "trio":
         import trio  # noqa: PLC0415 - an extra
 
-        is_told = trio.run(face.serve, settings, sockets)
+        is_told = trio.run(serve)
     else:
-        is_told = asyncio.run(face.serve(settings, sockets))
+        is_told = asyncio.run(serve())
     say("ended: every client was told" if is_told else "ended: some were cut")
 
 

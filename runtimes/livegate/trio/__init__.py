@@ -27,6 +27,7 @@ async def serve(
     until: Callable[[], Awaitable[object]] | None = None,
     *,
     wrap: Callable[[App], Application] | None = None,
+    ready: Callable[[], object] = lambda: None,
 ) -> bool:
     """Serve on bound sockets until asked to end, then close all sessions with 1012.
 
@@ -36,6 +37,7 @@ async def serve(
         until: Returns when it is time to end; by default at SIGINT or SIGTERM, and a second
             signal ends it at once, but for hypercorn.
         wrap: Puts another ASGI application around the gateway's; hypercorn serves it then.
+        ready: Is called once clients can connect and a signal would be heard.
 
     Returns:
         Whether all had gone, or had had their 5 s, before `drain_s` and a second signal; under
@@ -47,7 +49,7 @@ async def serve(
     """
     gateway = _gateway(settings)
     if wrap is None and settings.listens_itself:
-        return await listener.serve(gateway, settings, sockets, until)
+        return await listener.serve(gateway, settings, sockets, until, ready)
     try:
         from livegate.trio import asgi_server  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
@@ -56,7 +58,9 @@ async def serve(
         ) from None
     inner = App(gateway, page=settings.page)
     served = wrap(inner) if wrap else inner
-    await asgi_server.serve(gateway, settings, sockets, until, served, is_alone=wrap is None)
+    await asgi_server.serve(
+        gateway, settings, sockets, until, ready, served=served, is_alone=wrap is None
+    )
     return True
 
 

@@ -20,13 +20,15 @@ async def serve(  # noqa: PLR0913 - what `livegate.trio.serve` was given, sorted
     settings: Settings,
     sockets: Sequence[socket],
     until: Callable[[], Awaitable[object]] | None,
-    served: Application,
+    ready: Callable[[], object],
     *,
+    served: Application,
     is_alone: bool,
 ) -> None:
     """Serve an application until asked to end; end the gateway's sessions first."""
     with contextlib.ExitStack() as stack:
         asked = until or stack.enter_context(signals())
+        ready()
         await hypercorn.trio.serve(  # pyright: ignore[reportUnknownMemberType] - see below
             cast("Any", served),  # hypercorn has types of its own for ASGI
             hypercorn_config(settings, sockets, is_alone=is_alone),

@@ -348,6 +348,7 @@ async def serve(
     settings: Settings,
     sockets: Sequence[socket],
     until: Callable[[], Awaitable[object]] | None,
+    ready: Callable[[], object],
 ) -> bool:
     """Serve until asked to end, then drain; return whether that was done in time."""
     with contextlib.ExitStack() as stack:
@@ -355,6 +356,7 @@ async def serve(
             stack.enter_context(one)
         listening = Listening(gateway, settings, sockets)
         asked = until or stack.enter_context(signals())
+        ready()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(listen, listening, sockets)
             await asked()
