@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 20
+TIMEOUT_MS = 15_000
+"""Also of what is spoken, which takes seconds to be answered."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def chromium() -> str:
 def playwright() -> Iterator[Playwright]:
     """Run Playwright's driver while this module's tests run."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    sync_api.expect.set_options(timeout=TIMEOUT_MS)
     with sync_api.sync_playwright() as driver:
         yield driver
 
@@ -104,7 +107,7 @@ def speaking_page(playwright: Playwright, chromium: str) -> Iterator[Page]:
 def _strict_page(page: Page) -> Generator[Page]:
     faults: list[str] = []
     page.on("pageerror", lambda fault: faults.append(str(fault)))
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(TIMEOUT_MS)
     yield page
     assert faults == []
 
