@@ -20,7 +20,7 @@ from livegate.shell.settings import settings
 with Emulator() as gemini:
     is_played = "--emulator" in sys.argv
     there = settings("any", gemini.url) if is_played else settings(os.environ["GEMINI_API_KEY"])
-    api, gateway, config = FastAPI(), Gateway(there.target, there.session), Config()
+    api, gateway, config = FastAPI(), Gateway.of(there), Config()
     config.bind = [f"localhost:{os.environ.get('PORT', '8000')}"]
 
     @api.websocket("/rooms/{name}")

@@ -21,7 +21,7 @@ MAX_MESSAGE = 32 * 1024 * 1024  # above livegate's own 16 MiB, of which the clie
 
 async def main(there: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
-    gateway, port = Gateway(there.target, there.session), int(os.environ.get("PORT", "8000"))
+    gateway, port = Gateway.of(there), int(os.environ.get("PORT", "8000"))
 
     async def take(request: WebSocketRequest) -> None:
         subprotocol = selected(request.proposed_subprotocols)

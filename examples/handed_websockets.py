@@ -21,7 +21,7 @@ MAX_MESSAGE = 32 * 1024 * 1024  # above livegate's own 16 MiB, of which the clie
 
 async def main(there: Settings) -> None:
     """Serve until SIGINT or SIGTERM."""
-    gateway, asked = Gateway(there.target, there.session), asyncio.Event()
+    gateway, asked = Gateway.of(there), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     port = int(os.environ.get("PORT", "8000"))

@@ -80,7 +80,7 @@ def test_a_gateway_without_numbers(gemini: Emulator, tmp_path: Path) -> None:
 
     async def serve(sockets: Sequence[socket], until: Until) -> None:
         asked = settings("any", gemini.url)
-        gateway = livegate.asyncio.Gateway(asked.target, asked.session)
+        gateway = livegate.asyncio.Gateway.of(asked)
         await running.asyncio_server(gateway.serve, sockets, until, select=lambda _: None)
 
     with (

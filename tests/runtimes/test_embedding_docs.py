@@ -73,7 +73,7 @@ def test_strangers_on_trio() -> None:
 
     async def serve(sockets: Sequence[socket], until: Until) -> None:
         names = {"trio": trio, "trio_websocket": trio_websocket}
-        gateway = livegate.trio.Gateway(there.target, there.session)
+        gateway = livegate.trio.Gateway.of(there)
         scope: dict[str, Any] = {**names, "gateway": gateway}
         exec(RUN.text, scope)  # noqa: S102 - it is ours
         listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in sockets]

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Generator
 from typing import Any, Final, Protocol
 
 import pytest
+from websockets.sync.client import connect
 
 import docs
 import running
 from faulty_tcp import FaultyTcp, Flow, Plan
 from livegate.emulator import Emulator, Options
+from livegate.protocol.admission import Allowance, Rules
 from livegate.protocol.errors import CLOSES, Advice
 from livegate.shell.settings import settings
 
@@ -27,6 +29,7 @@ class Conversation(Protocol):
     seq: int
     token: str
     failures: int
+    wait_s: float
 
     def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
         """Yield frames."""
@@ -84,6 +87,29 @@ def test_client(path: FaultyTcp) -> None:
     assert numbers == list(range(1, len(numbers) + 1))
     said = "".join(one["text"] for one in frames if one["type"] == "response")
     assert said == "".join(f"You said: {one}" for one in asked)
+
+
+def test_refused() -> None:
+    """Where there is no room it hears so, has no number of it, and waits as it is asked to."""
+
+    async def converse(url: str) -> tuple[dict[str, Any], Conversation]:
+        talk = conversation(url)
+        async for frame in talk:
+            return frame, talk
+        raise AssertionError("it heard nothing")
+
+    rules = Rules(overall=Allowance(sessions=1))
+    with (
+        Emulator(options=Options(pace=0)) as gemini,
+        running.gateway("asyncio", settings("any", gemini.url, rules=rules)) as gateway,
+        connect(gateway.url) as first,
+    ):
+        first.send('{"type":"ping"}')
+        first.recv(PATIENCE_S)
+        frame, talk = asyncio.run(asyncio.wait_for(converse(gateway.url), PATIENCE_S))
+    assert frame["code"] == "overloaded"
+    assert (talk.seq, talk.wait_s) == (0, frame["retry_after_ms"] / 1000)
+    assert talk.wait_s > 0
 
 
 def test_main(path: FaultyTcp, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from functools import partial
 from socket import socket
 from types import MappingProxyType, ModuleType
-from typing import Any, Final
+from typing import Final
 
 import attrs
 import trio
@@ -123,21 +123,9 @@ async def trio_server(
         nursery.cancel_scope.cancel()
 
 
-def _gateway(face: ModuleType, settings: Settings) -> Any:
-    """Return a gateway of a runtime's."""
-    return face.Gateway(
-        settings.target,
-        settings.session,
-        rules=settings.rules,
-        session_type=settings.session_type,
-        seals=settings.seals,
-        breaker=settings.breaker,
-    )
-
-
 async def handed_on_asyncio(settings: Settings, sockets: Sequence[socket], until: Until) -> None:
     """Serve the connections of websockets' server."""
-    gateway = _gateway(livegate.asyncio, settings)
+    gateway = livegate.asyncio.Gateway.of(settings)
 
     async def until_drained() -> None:
         async with gateway:
@@ -148,7 +136,7 @@ async def handed_on_asyncio(settings: Settings, sockets: Sequence[socket], until
 
 async def handed_on_trio(settings: Settings, sockets: Sequence[socket], until: Until) -> None:
     """Serve the connections of trio-websocket's server."""
-    gateway = _gateway(livegate.trio, settings)
+    gateway = livegate.trio.Gateway.of(settings)
 
     async def until_drained() -> None:
         async with gateway:
@@ -161,7 +149,7 @@ async def routed(
     face: ModuleType, settings: Settings, sockets: Sequence[socket], until: Until
 ) -> None:
     """Serve the WebSockets that a route of Starlette's has accepted."""
-    gateway = _gateway(face, settings)
+    gateway = face.Gateway.of(settings)
 
     async def take(websocket: WebSocket) -> None:
         await websocket.accept(subprotocol=tokens.selected(websocket.scope["subprotocols"]))

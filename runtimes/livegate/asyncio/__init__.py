@@ -18,7 +18,7 @@ def app(settings: Settings) -> App:
     Raises:
         SettingsError: What the settings ask for is not installed.
     """
-    return App(_gateway(settings), page=settings.page)
+    return App(Gateway.of(settings), page=settings.page)
 
 
 async def serve(
@@ -46,7 +46,7 @@ async def serve(
     Raises:
         SettingsError: What the settings ask for is not installed, or cannot be used.
     """
-    gateway = _gateway(settings)
+    gateway = Gateway.of(settings)
     if wrap is None and settings.listens_itself:
         return await listener.serve(gateway, settings, sockets, until, ready)
     try:
@@ -61,29 +61,3 @@ async def serve(
         gateway, settings, sockets, until, ready, served=served, is_alone=wrap is None
     )
     return True
-
-
-def _gateway(settings: Settings) -> Gateway:
-    """Return a gateway with the links that the settings ask for."""
-    dial = aclose = None
-    if settings.upstream == "sdk":
-        try:
-            from livegate.asyncio.sdk import Sdk  # noqa: PLC0415 - an extra, a second to import
-        except ModuleNotFoundError:
-            raise SettingsError(
-                "the upstream sdk needs google-genai: pip install 'livegate[genai]'"
-            ) from None
-        sdk = Sdk(settings.target)
-        dial, aclose = sdk.dial, sdk.aclose
-    return Gateway(
-        settings.target,
-        settings.session,
-        dial=dial,
-        aclose=aclose,
-        rules=settings.rules,
-        session_type=settings.session_type,
-        journals=settings.journals,
-        breaker=settings.breaker,
-        drain_s=settings.drain_s,
-        seals=settings.seals,
-    )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Self
 
 from websockets.asyncio.server import ServerConnection
 
@@ -18,12 +19,13 @@ from livegate.shell.identity import Identity, drawn
 from livegate.shell.journals import Journals
 from livegate.shell.seals import Seals
 from livegate.shell.sessions import Maker
+from livegate.shell.settings import Settings
 from livegate.shell.sockets import ClientSocket, Dial
-from livegate.shell.target import Target
+from livegate.shell.target import SettingsError, Target
 
 
 class Gateway(gateway.Gateway):
-    """Serves clients on asyncio.
+    """Serves clients on asyncio. `Gateway.of(settings)` makes one of all that the settings say.
 
     Args:
         target: Gemini's address and key.
@@ -76,6 +78,36 @@ class Gateway(gateway.Gateway):
             seals=seals,
         )
         self._aclose = aclose
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return a gateway that does what the settings ask for, whoever brings its clients.
+
+        Raises:
+            SettingsError: What they ask for is not installed.
+        """
+        dial = aclose = None
+        if settings.upstream == "sdk":
+            try:
+                from livegate.asyncio.sdk import Sdk  # noqa: PLC0415 - an extra, a second to import
+            except ModuleNotFoundError:
+                raise SettingsError(
+                    "the upstream sdk needs google-genai: pip install 'livegate[genai]'"
+                ) from None
+            sdk = Sdk(settings.target)
+            dial, aclose = sdk.dial, sdk.aclose
+        return cls(
+            settings.target,
+            settings.session,
+            dial=dial,
+            aclose=aclose,
+            rules=settings.rules,
+            session_type=settings.session_type,
+            journals=settings.journals,
+            breaker=settings.breaker,
+            drain_s=settings.drain_s,
+            seals=settings.seals,
+        )
 
     async def drain(self) -> None:
         """Close all sessions with 1012 and wait until they have ended; admit no more."""

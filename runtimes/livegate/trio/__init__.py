@@ -18,7 +18,7 @@ def app(settings: Settings) -> App:
     Raises:
         SettingsError: What the settings ask for does not run on trio.
     """
-    return App(_gateway(settings), page=settings.page)
+    return App(Gateway.of(settings), page=settings.page)
 
 
 async def serve(
@@ -47,7 +47,7 @@ async def serve(
         SettingsError: What the settings ask for is not installed, cannot be used, or does not run
             on trio.
     """
-    gateway = _gateway(settings)
+    gateway = Gateway.of(settings)
     if wrap is None and settings.listens_itself:
         return await listener.serve(gateway, settings, sockets, until, ready)
     try:
@@ -62,22 +62,3 @@ async def serve(
         gateway, settings, sockets, until, ready, served=served, is_alone=wrap is None
     )
     return True
-
-
-def _gateway(settings: Settings) -> Gateway:
-    """Return a gateway with the links that the settings ask for."""
-    if settings.upstream != "websocket":
-        raise SettingsError(
-            f"the upstream {settings.upstream} runs on asyncio only: use livegate.asyncio, "
-            "or the upstream websocket"
-        )
-    return Gateway(
-        settings.target,
-        settings.session,
-        rules=settings.rules,
-        session_type=settings.session_type,
-        journals=settings.journals,
-        breaker=settings.breaker,
-        drain_s=settings.drain_s,
-        seals=settings.seals,
-    )

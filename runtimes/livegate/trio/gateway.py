@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Self
 
 from trio_websocket import WebSocketConnection
 
@@ -15,15 +16,16 @@ from livegate.shell.identity import Identity, drawn
 from livegate.shell.journals import Journals
 from livegate.shell.seals import Seals
 from livegate.shell.sessions import Maker
+from livegate.shell.settings import Settings
 from livegate.shell.sockets import ClientSocket, Dial
-from livegate.shell.target import Target
+from livegate.shell.target import SettingsError, Target
 from livegate.trio import upstream
 from livegate.trio.client import lent
 from livegate.trio.relay import Bell, Relay, refuse
 
 
 class Gateway(gateway.Gateway):
-    """Serves clients on trio.
+    """Serves clients on trio. `Gateway.of(settings)` makes one of all that the settings say.
 
     Args:
         target: Gemini's address and key.
@@ -70,6 +72,29 @@ class Gateway(gateway.Gateway):
             breaker=breaker,
             drain_s=drain_s,
             seals=seals,
+        )
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return a gateway that does what the settings ask for, whoever brings its clients.
+
+        Raises:
+            SettingsError: What they ask for does not run on trio.
+        """
+        if settings.upstream != "websocket":
+            raise SettingsError(
+                f"the upstream {settings.upstream} runs on asyncio only: use livegate.asyncio, "
+                "or the upstream websocket"
+            )
+        return cls(
+            settings.target,
+            settings.session,
+            rules=settings.rules,
+            session_type=settings.session_type,
+            journals=settings.journals,
+            breaker=settings.breaker,
+            drain_s=settings.drain_s,
+            seals=settings.seals,
         )
 
     async def serve(self, client: ClientSocket | WebSocketConnection) -> None:
