@@ -31,7 +31,7 @@ def install(session: nox.Session, *groups: str) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Run the gateway with its emulator: the main job, without a key."""
-    session.install("--quiet", "-e", ".[trio]")
+    session.install("--quiet", "-e", ".[trio,audio]")
     session.run("livegate", "serve", "--emulator", *session.posargs)
 
 

@@ -23,6 +23,7 @@ class House:
     unready: str = ""
     page: bytes | None = PAGE
     socket_path: str = "/ws"
+    mounted_at: str = ""
     wrong_host: str | None = None
     may_see_metrics: bool = True
 

@@ -157,7 +157,7 @@ def test_exposed_on_purpose() -> None:
     """Told to let everybody in, it does, with a warning."""
     command = (*LIVEGATE, "serve", "--emulator", "--port", "0", "--host", "0.0.0.0", "--no-auth")  # noqa: S104
     with terminal.program(*command) as server:
-        port = server.expect(r"ws://0\.0\.0\.0:(\d+)")[1]
+        port = server.expect(r"ws://localhost:(\d+)")[1]
         server.expect("clients +no token needed")
         server.expect("warning: whoever reaches this address uses your API key")
         with terminal.arrive(f"ws://127.0.0.1:{port}/api/gemini/ws") as client:
@@ -250,7 +250,7 @@ def test_from_token_to_chat(tmp_path: Path) -> None:
     assert terminal.run(*LIVEGATE, *show, folder=tmp_path).stdout.startswith("alice ")
     serve += ["--emulator", "--port", "0"]
     with terminal.program(*LIVEGATE, *serve, folder=tmp_path) as server:
-        port = server.expect(r"ws://0\.0\.0\.0:(\d+)")[1]
+        port = server.expect(r"ws://localhost:(\d+)")[1]
         server.expect("clients +with a token of client-tokens.toml")
         server.expect("listening")
         assert chat[1:] == ["--token", "lg_..."]

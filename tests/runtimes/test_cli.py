@@ -355,17 +355,41 @@ def test_chat_on_pipes(tmp_path: Path) -> None:
     assert (tmp_path / "answers" / "answer-2.wav").exists()
 
 
+def test_chat_keeps_what_is_there(tmp_path: Path) -> None:
+    """Answers are saved beside earlier ones; where they cannot be, the conversation goes on."""
+    (tmp_path / "answer-1.wav").write_bytes(b"of yesterday")
+    (tmp_path / "no-folder").touch()
+    with (
+        Emulator(options=Options(pace=0)) as gemini,
+        running.gateway("asyncio", settings("any", gemini.url)) as gateway,
+    ):
+        page = gateway.url.replace("ws:", "http:").partition("/api")[0]  # as serve prints it
+        command = (*LIVEGATE, "chat", page)
+        saved = terminal.run(*command, folder=tmp_path, typed="Hello\n")
+        unsaved = terminal.run(*command, "--save", "no-folder/in", folder=tmp_path, typed="Hello\n")
+        elsewhere = terminal.run(*LIVEGATE, "chat", f"{gateway.url}x", folder=tmp_path, typed="")
+    assert saved.stdout.count("s of sound in answer-2.wav\n") == 1
+    assert (tmp_path / "answer-1.wav").read_bytes() == b"of yesterday"
+    assert unsaved.returncode == 0
+    assert "cannot save no-folder/in/answer-1.wav: Not a directory; try --save FOLDER" in unsaved.stdout
+    assert elsewhere.returncode == 1
+    assert "HTTP 404: livegate: connect a WebSocket to /api/gemini/ws\n" in elsewhere.stdout
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
         ("/quota", "closed with 4203: Gemini's quota is used up: stop"),
         ("/drop", "error: the connection to Gemini was lost"),
-        ("/audio nothing.wav", "nothing.wav: [Errno 2] No such file or directory"),
+        ("/audio nothing.wav", "nothing.wav: No such file or directory"),
+        ("/audio", "/audio takes a file"),
+        ("/audio notes.txt", "notes.txt: no recording: it is none of WebM, WAV, "),
     ],
-    ids=["quota", "drop", "no such file"],
+    ids=["quota", "drop", "no such file", "no file", "no recording"],
 )
 def test_chat_fails_aloud(tmp_path: Path, line: str, said: str) -> None:
     """A piped line without an answer makes the exit status 1, and a line says why."""
+    (tmp_path / "notes.txt").write_text("what was to be said\n")
     with (
         Emulator(options=Options(pace=0)) as gemini,
         running.gateway("asyncio", settings("any", gemini.url)) as gateway,
@@ -377,7 +401,7 @@ def test_chat_fails_aloud(tmp_path: Path, line: str, said: str) -> None:
     assert said in chatted.stdout
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/", "nonsense", "http://localhost/"])
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/", "nonsense", "http://localhost/elsewhere"])
 def test_chat_with_nobody(runner: CliRunner, url: str) -> None:
     """An address that nobody answers at is one line and status 1."""
     failed = runner.invoke(main, ["chat", url])

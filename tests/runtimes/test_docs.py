@@ -408,6 +408,7 @@ COMMANDS: Mapping[str, Callable[[], None]] = MappingProxyType(
         "livegate emulator --session-life 3480 --age-scale 0.01": _elsewhere(
             "test_emulator_docs.py::test_lives"
         ),
+        "livegate --help": _elsewhere("test_cli.py::test_main_help_is_whole"),
         "livegate replay FILE": RECORDED,
         "livegate serve --journal journals": RECORDED,
         "livegate replay journals/*.jsonl": RECORDED,

@@ -159,7 +159,7 @@ def test_the_public_gateway(
     with terminal.program(
         *terminal.LIVEGATE, *command, environment=environment, folder=tmp_path
     ) as server:
-        port = server.expect(r"wss://0\.0\.0\.0:(\d+)")[1]
+        port = server.expect(r"wss://localhost:(\d+)")[1]
         server.expect("listening")
         url = f"wss://localhost:{port}/api/gemini/ws"
         talk(url, context, token=found[0])

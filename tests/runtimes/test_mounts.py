@@ -98,7 +98,7 @@ def _visit(site: str, *, has_hello: bool) -> None:
     """Look at the pages, as a browser would."""
     with urllib.request.urlopen(f"http://{site}/voice/") as page:
         assert b"<html" in page.read()
-    where = b"livegate: connect a WebSocket to /api/gemini/ws\n"
+    where = b"livegate: connect a WebSocket to /voice/api/gemini/ws\n"
     assert _refused(f"http://{site}/voice/other") == (404, where)
     assert _refused(f"http://{site}/voice/api/gemini/ws") == (426, where)
     # The body that nobody wanted holds nothing up.

@@ -11,8 +11,9 @@ import docs
 import running
 from faulty_tcp import FaultyTcp, Flow, Plan
 from livegate.emulator import Emulator, Options
-from livegate.protocol.admission import Allowance, Rules
+from livegate.protocol.admission import Rules
 from livegate.protocol.errors import CLOSES, Advice
+from livegate.protocol.tokens import Allowance
 from livegate.shell.settings import settings
 
 PAGE: Final = docs.read(docs.RESUMING)

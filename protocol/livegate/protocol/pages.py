@@ -62,8 +62,13 @@ class House(Protocol):
         ...
 
     @property
+    def mounted_at(self) -> str:
+        """The path that all of it is below, without a slash at its end; mostly empty."""
+        ...
+
+    @property
     def socket_path(self) -> str:
-        """Where its WebSocket is."""
+        """Where its WebSocket is, below that."""
         ...
 
     @property
@@ -155,7 +160,7 @@ def _upgrade(house: House) -> Answer:
 
 
 def _whereabouts(house: House) -> str:
-    return f"livegate: connect a WebSocket to {house.socket_path}"
+    return f"livegate: connect a WebSocket to {house.mounted_at}{house.socket_path}"
 
 
 def said(status: int, sentence: str, *headers: tuple[str, str]) -> Answer:

@@ -30,7 +30,8 @@ class Call:
         url: The gateway's.
         headers: For each handshake.
         config: What the client wants.
-        lost: Is told of each connection that is to have a successor, by its close code.
+        lost: Is told of each connection that is to have a successor: its close code, and how many
+            seconds the gateway wants to be left alone.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Call:
         url: str,
         headers: Mapping[str, str],
         config: Mapping[str, object],
-        lost: Callable[[int], object],
+        lost: Callable[[int, float], object],
     ) -> None:
         self._url = url
         self._headers = headers
@@ -49,6 +50,8 @@ class Call:
         self._has_socket = asyncio.Event()
         self._token = ""
         self._seq: object = 0
+        self._wait_s = 0.0
+        """For how long the gateway does not want to see this client."""
         self._is_over = False
         """The user has had enough."""
         self.code, self.reason = _NONE, ""
@@ -65,9 +68,10 @@ class Call:
         await self._hear(hear)
         pause_s, waited_s = _FIRST_S, 0.0
         while self._may_return and waited_s < _PATIENCE_S:
+            wait_s, self._wait_s = self._wait_s, 0.0
             if not waited_s:
-                self._lost(self.code)
-            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311 - not to come all at once
+                self._lost(self.code, wait_s)
+            await asyncio.sleep(wait_s + pause_s * random.uniform(0.5, 1))  # noqa: S311 - not to come all at once
             waited_s += pause_s
             try:
                 await self._hear(hear)
@@ -124,8 +128,16 @@ class Call:
     def _note(self, frame: dict[str, object]) -> None:
         """Keep what it takes to come back."""
         self._seq = frame.get("seq", self._seq)
-        if frame.get("type") == "session":
-            self._token = str(frame.get("token"))
+        match frame:
+            case {"type": "session", "token": str(token)}:
+                self._token = token
+            case {"type": "going_away", "retry_after_ms": int(ms)} | {
+                "fatal": True,
+                "retry_after_ms": int(ms),
+            }:
+                self._wait_s = ms / 1000
+            case _:
+                pass
 
     def _gone(self, socket: ClientConnection) -> None:
         if self._socket is socket:

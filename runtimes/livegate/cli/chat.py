@@ -16,9 +16,12 @@ import websockets
 from livegate import recordings
 from livegate.cli.call import Call
 from livegate.protocol.errors import CLOSES
+from livegate.protocol.media import kinds
+from livegate.shell.asgi import PATH
 
-HELP: Final = "type and press Enter; /audio FILE.wav speaks a recording, /help, /quit"
-_PIECE_S: Final = 0.1
+HELP: Final = "type and press Enter; /audio FILE speaks a recording, /help, /quit"
+_CURES: Final = {"unauthorized": "--token TOKEN, or LIVEGATE_TOKEN"}
+"""For programs an error says what to send; here an option does that."""
 _ANSWER_S: Final = 30.0
 
 
@@ -62,7 +65,11 @@ def chat(
     try:
         config["events"] = ["input_transcript"]
         config["audio"] = {"format": "pcm16"}  # whatever the gateway's default is
+        url = _socket_url(url)
         code = asyncio.run(_converse(url, headers, config, save))
+    except websockets.InvalidStatus as error:
+        said = error.response.body.decode(errors="replace").partition("\n")[0]
+        raise click.ClickException(f"cannot talk to {url}: {error}: {said}") from None
     except (OSError, websockets.InvalidURI, websockets.InvalidHandshake) as error:
         raise click.ClickException(
             f"cannot reach {url}: {error}; is the gateway running? livegate serve --emulator"
@@ -70,6 +77,14 @@ def chat(
     except KeyboardInterrupt:
         code = 0
     sys.exit(code)
+
+
+def _socket_url(url: str) -> str:
+    """Return the address of a gateway's WebSocket, though it may be its page's that was given."""
+    scheme, _, rest = url.partition("://")
+    if scheme in {"http", "https"} and not rest.partition("/")[2]:
+        return f"ws{scheme.removeprefix('http')}://{rest.rstrip('/')}{PATH}"
+    return url
 
 
 async def _converse(
@@ -108,10 +123,12 @@ async def _speak(call: Call, listener: "Listener") -> None:
         if command == "/help":
             click.echo(HELP)
         elif command == "/audio":
-            if await _send_recording(call, Path(rest.strip())):
-                listener.expect()
-            else:
+            if (recording := _recording(rest.strip())) is None:
                 listener.has_failed = True
+            else:
+                await call.send(type="audio", data=recording)
+                await call.send(type="audio_end")
+                listener.expect()
         elif line:
             await call.send(type="message", data={"text": line})
             listener.expect()
@@ -136,22 +153,20 @@ async def _lines() -> AsyncIterator[str]:
         yield line
 
 
-async def _send_recording(call: Call, path: Path) -> bool:
-    """Speak a WAV file; return whether that was possible."""
+def _recording(path: str) -> str | None:
+    """Return a recording in base64, or say why that cannot be had."""
+    if not path:
+        click.echo("/audio takes a file: /audio question.wav", err=True)
+        return None
     try:
-        speech = recordings.read(path.read_bytes())  # noqa: ASYNC240 - one file, at the prompt
-    except (OSError, ValueError) as error:
-        click.echo(f"{path}: {error}", err=True)
-        return False
-    step = int(speech.rate * _PIECE_S) * 2
-    for at in range(0, len(speech.pcm), step):
-        data = {
-            "data": base64.b64encode(speech.pcm[at : at + step]).decode(),
-            "mime_type": f"audio/pcm;rate={speech.rate}",
-        }
-        await call.send(type="audio", data=data)
-    await call.send(type="audio_end")
-    return True
+        data = Path(path).read_bytes()
+    except OSError as error:
+        click.echo(f"{path}: {error.strerror}", err=True)
+        return None
+    if kinds.begins(data[: kinds.HEAD_BYTES]) is None:
+        click.echo(f"{path}: no recording: it is none of {', '.join(kinds.Kind)}", err=True)
+        return None
+    return base64.b64encode(data).decode()
 
 
 class Listener:
@@ -161,6 +176,8 @@ class Listener:
         self._save = save
         self._pcm = bytearray()
         self._rate = 24_000
+        self._number = 1
+        """Of the next answer that is saved."""
         self._is_mid_line = False
         self._owed = 0
         self._progress = asyncio.Event()
@@ -171,9 +188,10 @@ class Listener:
         """Count one more answer that is to come."""
         self._owed += 1
 
-    def lost(self, code: int) -> None:
+    def lost(self, code: int, wait_s: float) -> None:
         """Say that the connection was lost, and that there will be another."""
-        self._line(f"the connection was lost ({code}): coming back", err=True)
+        when = f" in {wait_s:.0f} s" if wait_s else ""
+        self._line(f"the connection was lost ({code}): coming back{when}", err=True)
 
     async def answered(self) -> None:
         """Wait until no answer is owed, or none has come for half a minute."""
@@ -201,15 +219,18 @@ class Listener:
             case {"type": "interrupted"}:
                 self._pcm.clear()
                 self._line("(interrupted)")
-            case {"type": "turn_complete", "turn": int(turn)}:
+            case {"type": "turn_complete"}:
                 self._owed -= 1
-                self._finish(turn)
+                self._finish()
             case {"type": "resumed", "recovered": False} if self._owed:
                 self._owed, self.has_failed = 0, True
                 self._line("the answer was lost: ask again", err=True)
-            case {"type": "error", "data": str(text)}:
+            case {"type": "tool_call", "name": str(name)}:
+                self._line(f"(Gemini calls {name}; nothing here answers calls)")
+            case {"type": "error", "data": str(text), "code": str(code)}:
                 self._owed, self.has_failed = 0, True
-                self._line(f"error: {text}", err=True)
+                cure = f": {_CURES[code]}" if code in _CURES else ""
+                self._line(f"error: {text}{cure}", err=True)
             case {"type": "system", "data": str(text)}:
                 self._line(f"({text})")
             case {"type": "config_success", "refused": refused} if refused:
@@ -217,16 +238,25 @@ class Listener:
             case _:
                 pass
 
-    def _finish(self, turn: int) -> None:
+    def _finish(self) -> None:
         """End the line, and save the sound of the turn."""
         self._line("")
         if self._pcm:
-            path = self._save / f"answer-{turn}.wav"
+            self._keep(recordings.wav(bytes(self._pcm), self._rate))
+            self._pcm.clear()
+
+    def _keep(self, wav: bytes) -> None:
+        """Save an answer, beside those that are there."""
+        while (path := self._save / f"answer-{self._number}.wav").exists():
+            self._number += 1
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(recordings.wav(bytes(self._pcm), self._rate))
+            path.write_bytes(wav)
+        except OSError as error:
+            self._line(f"cannot save {path}: {error.strerror}; try --save FOLDER", err=True)
+        else:
             seconds = len(self._pcm) / 2 / self._rate
             click.echo(f"        {seconds:.1f} s of sound in {path}")
-            self._pcm.clear()
 
     def _line(self, text: str, *, err: bool = False) -> None:
         """Write a line of its own, after whatever line is open."""

@@ -25,7 +25,11 @@ def _scenarios() -> str:
 @click.command(epilog=_scenarios())
 @options.host
 @options.port(8010)
-@click.option("--tls", is_flag=True, help="Listen with TLS, on a certificate made for this run.")
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="Listen with TLS, on a certificate made for this run: livegate[testing].",
+)
 @click.option("--scenario", type=click.Choice(list(SCENARIOS)), help="How every turn is answered.")
 @click.option(
     "--pace",

@@ -45,7 +45,7 @@ def fuzz(
 
     A finding is made as short as can be and printed as a transcript; the exit code is 1 then.
     Nothing more is known of the server, so Gemini, or what plays it, is used too: a real API key
-    pays for the answers. Try it: livegate serve --emulator
+    pays for the answers. Try it on livegate serve --emulator.
     """
     if importlib.util.find_spec("hypothesis") is None:
         raise options.failed(
@@ -67,7 +67,7 @@ def _campaign(url: str, minutes: float, save: Path | None, *, shrinks: bool) -> 
         done = f"{tally.sessions} sessions, {tally.sent} frames sent, {tally.got} received"
         click.echo(f"\r  {done}", nl=False)
 
-    click.echo(f"fuzzing {url} for {minutes:g} minutes; Ctrl+C ends it")
+    click.echo(f"fuzzing {url} for {minutes:g} min; Ctrl+C ends it")
     found = testing.campaign(
         lambda: testing.LiveSystem(url), 60 * minutes, progress, shrinks=shrinks
     )

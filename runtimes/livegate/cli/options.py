@@ -204,8 +204,10 @@ def gemini(
 
 def failed(error: Exception) -> click.ClickException:
     """Return what ends a command with one line, without `[Errno 98]` before it."""
-    strerror = error.strerror if isinstance(error, OSError) else None
-    return click.ClickException(strerror or str(error))
+    if not isinstance(error, OSError):
+        return click.ClickException(str(error))
+    cause = error.strerror or str(error)
+    return click.ClickException(f"{error.filename}: {cause}" if error.filename else cause)
 
 
 def face(runtime: str, settings: Settings) -> ModuleType:

@@ -146,11 +146,12 @@ def _announced(
     sockets: Sequence[socket],
 ) -> Iterator[str]:
     """Yield what to say before the first client comes."""
-    shown = f"[{host}]" if ":" in host else host
+    is_anywhere = host in {"0.0.0.0", "::"}  # noqa: S104 - nothing is bound
+    shown = "localhost" if is_anywhere else f"[{host}]" if ":" in host else host
     secure = "s" if settings.tls_cert else ""
     where = f"{shown}:{sockets[0].getsockname()[1]}"
     for title, text in (
-        ("page", f"http{secure}://{where}/"),
+        ("page", f"http{secure}://{where}/" + is_anywhere * ", and at this machine's addresses"),
         ("websocket", f"ws{secure}://{where}{PATH}"),
         ("gemini", gemini.words + (", by google-genai" if settings.upstream == "sdk" else "")),
         ("API key", gemini.key_words),

@@ -35,7 +35,7 @@ def token() -> None:
     """
 
 
-@token.command()
+@token.command(short_help="Make a token for NAME, and print it.")
 @click.argument("name")
 @_file
 @click.option("--sessions", type=click.IntRange(min=1), help="How many it may have at once.")

@@ -130,6 +130,7 @@ class App:
         asked = House(
             gateway=self._gateway,
             socket_path=self._path,
+            mounted_at=scope.get("root_path", "").rstrip("/"),
             hello=hellos.of_scope(scope),
             page=self._page,
         )

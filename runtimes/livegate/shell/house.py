@@ -16,6 +16,7 @@ class House:
     hello: Hello
     """Who asks, and for whom."""
     socket_path: str
+    mounted_at: str = ""
     page: bytes | None
 
     @property

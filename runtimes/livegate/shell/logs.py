@@ -54,7 +54,7 @@ def write_fault(event: str, secrets: Sequence[Secret]) -> None:
 def fields(values: Mapping[str, Scalar]) -> str:
     """Return `key=value` pairs; what a peer could have chosen is quoted and escaped."""
     return " ".join(
-        f"{key}={ascii(value) if isinstance(value, str) else value}"
+        f"{key}={ascii(str(value)) if isinstance(value, str) else value}"
         for key, value in values.items()
     )
 
