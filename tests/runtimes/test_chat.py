@@ -91,3 +91,46 @@ def test_a_gateway_without_numbers(gemini: Emulator, tmp_path: Path) -> None:
         assert len(path.seen) == 1
     assert done.returncode == 1
     assert "closed with 1006: the connection was lost\n" in done.stdout
+
+
+def test_no_text(tmp_path: Path) -> None:
+    """A line that is no text is told in a line."""
+    with (
+        Emulator(options=Options(pace=0)) as gemini,
+        running.gateway("asyncio", settings("any", gemini.url)) as gateway,
+        terminal.program(
+            *(*LIVEGATE, "chat", gateway.url, "--text"),
+            environment=clean_environment(PYTHONIOENCODING="utf-8"),
+            folder=tmp_path,
+        ) as chatting,
+    ):
+        chatting.expect("type and press Enter")
+        chatting.type("caf\udce9")
+        chatting.expect("this line is no text: ")
+        assert chatting.status() == 0
+
+
+def test_keeps_what_is_there(tmp_path: Path) -> None:
+    """Answers are saved beside earlier ones; where they cannot be, the conversation goes on."""
+    (tmp_path / "answer-1.wav").write_bytes(b"of yesterday")
+    (tmp_path / "no-folder").touch()
+    with (
+        Emulator(options=Options(pace=0)) as gemini,
+        running.gateway("asyncio", settings("any", gemini.url)) as gateway,
+    ):
+        page = gateway.url.replace("ws:", "http:").partition("/api")[0]  # as serve prints it
+        command = (*LIVEGATE, "chat", page)
+        saved = terminal.run(*command, folder=tmp_path, typed="Hello\n")
+        unsaved = terminal.run(
+            *command, "--save", "no-folder/in", folder=tmp_path, typed="Hello\n"
+        )
+        elsewhere = terminal.run(*LIVEGATE, "chat", f"{gateway.url}x", folder=tmp_path, typed="")
+    assert saved.stdout.count("s of sound in answer-2.wav\n") == 1
+    assert (tmp_path / "answer-1.wav").read_bytes() == b"of yesterday"
+    assert unsaved.returncode == 0
+    assert (
+        "cannot save no-folder/in/answer-1.wav: Not a directory; try --save FOLDER"
+        in unsaved.stdout
+    )
+    assert elsewhere.returncode == 1
+    assert "HTTP 404: livegate: connect a WebSocket to /api/gemini/ws\n" in elsewhere.stdout

@@ -22,6 +22,7 @@ from livegate.emulator import Emulator, Options, tone_of
 from livegate.protocol import __version__
 from livegate.recordings import hello, wav
 from livegate.shell.settings import settings
+from raw_client import RawClient
 from terminal import LIVEGATE, clean_environment
 
 COMMANDS = sorted(main.commands)
@@ -109,6 +110,21 @@ def test_serve_ends_as_soon_as_it_is_ready(runtime: str, server: str) -> None:
     with terminal.program(*command, "--server", server) as served:
         served.expect("page")
         served.signal(signal.SIGTERM)
+        served.expect("ended: every client was told")
+        assert served.status() == 0, served.printed
+
+
+@pytest.mark.parametrize("runtime", running.RUNTIMES)
+def test_a_second_signal_changes_nothing_under_hypercorn(runtime: str) -> None:
+    """It ends as it would have, when its clients have been told."""
+    command = (*LIVEGATE, "serve", "--emulator", "--port", "0", "--server", "hypercorn")
+    with terminal.program(*command, "--runtime", runtime) as served:
+        url = served.expect(r"ws://localhost:\d+/api/gemini/ws")[0]
+        served.expect("listening")
+        with RawClient(url) as client:  # who takes its time to go
+            served.signal(signal.SIGTERM)
+            client.read_until(b"\x03\xf4")
+            served.signal(signal.SIGTERM)
         served.expect("ended: every client was told")
         assert served.status() == 0, served.printed
 
@@ -291,6 +307,14 @@ def test_where_the_key_is_from(
         assert f" {key}" not in checked.stdout
 
 
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    """It is named, whatever was to be done."""
+    (tmp_path / ".env").write_bytes(b"A=caf\xe9\n")
+    failed = terminal.run(*LIVEGATE, "check", "--emulator", folder=tmp_path)
+    assert failed.stdout.startswith(f"Error: {tmp_path / '.env'} is no text in UTF-8: ")
+    assert failed.returncode == 1
+
+
 @pytest.mark.usefixtures("runner")
 @pytest.mark.parametrize("name", ["serve", "debug", "check", "emulator"])
 def test_variables(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -353,27 +377,6 @@ def test_chat_on_pipes(tmp_path: Path) -> None:
         assert (saved.getnchannels(), saved.getsampwidth(), saved.getframerate()) == (1, 2, 24_000)
         assert saved.getnframes() * 2 == len(tone_of("You said: Hello there"))
     assert (tmp_path / "answers" / "answer-2.wav").exists()
-
-
-def test_chat_keeps_what_is_there(tmp_path: Path) -> None:
-    """Answers are saved beside earlier ones; where they cannot be, the conversation goes on."""
-    (tmp_path / "answer-1.wav").write_bytes(b"of yesterday")
-    (tmp_path / "no-folder").touch()
-    with (
-        Emulator(options=Options(pace=0)) as gemini,
-        running.gateway("asyncio", settings("any", gemini.url)) as gateway,
-    ):
-        page = gateway.url.replace("ws:", "http:").partition("/api")[0]  # as serve prints it
-        command = (*LIVEGATE, "chat", page)
-        saved = terminal.run(*command, folder=tmp_path, typed="Hello\n")
-        unsaved = terminal.run(*command, "--save", "no-folder/in", folder=tmp_path, typed="Hello\n")
-        elsewhere = terminal.run(*LIVEGATE, "chat", f"{gateway.url}x", folder=tmp_path, typed="")
-    assert saved.stdout.count("s of sound in answer-2.wav\n") == 1
-    assert (tmp_path / "answer-1.wav").read_bytes() == b"of yesterday"
-    assert unsaved.returncode == 0
-    assert "cannot save no-folder/in/answer-1.wav: Not a directory; try --save FOLDER" in unsaved.stdout
-    assert elsewhere.returncode == 1
-    assert "HTTP 404: livegate: connect a WebSocket to /api/gemini/ws\n" in elsewhere.stdout
 
 
 @pytest.mark.parametrize(

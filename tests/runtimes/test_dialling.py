@@ -7,18 +7,23 @@ import hashlib
 import re
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Generator
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import trio
+from websockets.sync.client import connect
 
 import livegate.asyncio.upstream
 import livegate.trio.upstream
 import running
+import terminal
+from livegate.emulator import Emulator, Options
 from livegate.protocol.inputs import Fault
 from livegate.shell.faults import DialError
+from livegate.shell.settings import settings
 from livegate.shell.target import Target, target
 
 PATIENCE_S: Final = 5.0
@@ -135,3 +140,58 @@ def test_ping(runtime: str) -> None:
     with serving(act) as there:
         assert talk(runtime, there) is None
     assert [close[0] for close in said] == [0x88]
+
+
+@contextlib.contextmanager
+def deaf(port: int) -> Generator[str, None, None]:
+    """Yield an address of this machine where nothing answers, not even by a refusal."""
+    with contextlib.ExitStack() as stack:
+        hole = stack.enter_context(socket.socket())
+        hole.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        hole.bind(("127.0.0.77", port))
+        hole.listen(0)
+        for _ in range(4):  # who waits there, until nobody else can
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003 - the standard library's
+            waiting.connect_ex(("127.0.0.77", port))
+        yield "127.0.0.77"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse where a queue is full")
+@pytest.mark.parametrize("mounted", [True, False], ids=["mounted", "listener"])
+def test_a_silent_address(runtime: str, monkeypatch: pytest.MonkeyPatch, *, mounted: bool) -> None:
+    """Where one of Gemini's addresses is silent the next is tried, long before the setup is late."""
+    look_up = socket.getaddrinfo
+
+    def both(host: bytes | str, port: int, *more: Any, **others: Any) -> Any:
+        if host not in {"gemini.test", b"gemini.test"}:
+            return look_up(host, port, *more, **others)
+        how = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*how, (address, int(port))) for address in (silent, "127.0.0.1")]
+
+    with Emulator(options=Options(pace=0), host="127.0.0.1") as gemini:
+        port = int(gemini.url.rpartition(":")[2])
+        with deaf(port) as silent:
+            monkeypatch.setattr(socket, "getaddrinfo", both)
+            url = f"ws://gemini.test:{port}"
+            if mounted:
+                assert talk(runtime, target(url, "canary")) is None
+                return
+            with (
+                running.gateway(runtime, settings("canary", url)) as gateway,
+                connect(gateway.url) as client,
+            ):
+                client.send('{"type":"text","text":"hi"}')
+                assert "Connected" in str(client.recv(PATIENCE_S))
+
+
+def test_refused_by_all(runtime: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every address of a name refuses it is a refusal."""
+
+    def both(_host: object, port: int, *_: Any, **__: Any) -> Any:
+        how = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*how, (address, int(port))) for address in ("127.0.0.78", "127.0.0.79")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    with terminal.own_port() as port:
+        assert talk(runtime, target(f"ws://gemini.test:{port}", "canary")) is Fault.REFUSED

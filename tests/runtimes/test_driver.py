@@ -15,6 +15,7 @@ from livegate.protocol.connection import Connection, events
 from livegate.protocol.connection.events import CLIENT_LINK
 from livegate.protocol.inputs import Side
 from livegate.protocol.limits import KIB, WireLimits
+from livegate.shell import logs
 from livegate.shell.driver import Driver
 from livegate.shell.metrics import Metrics
 from livegate.shell.returns import Returns
@@ -240,6 +241,19 @@ def test_session_that_has_ended() -> None:
     assert second.wire.frames[-1].opcode is Opcode.CLOSE
     third.wire.got(frame(8, (1000).to_bytes(2)))
     assert not second.driver.has_conversation
+
+
+def test_fault_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an operator's own filter of the log raises ends the session, by 1011."""
+    client = Client(House())
+
+    def broken(_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(logs, "write", broken)
+    client.wire.got(text(b'{"type":"dance"}'))
+    assert bytes(client.wire.frames[-1].data)[:2] == (1011).to_bytes(2)
+    assert not client.driver.has_conversation
 
 
 def test_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:

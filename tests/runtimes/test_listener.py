@@ -118,6 +118,20 @@ def test_bad_certificate(tmp_path: Path) -> None:
     bad = attrs.evolve(settings("any"), tls_cert=junk)
     with pytest.raises(SettingsError, match=f"cannot use the certificate {junk}"):
         _ = bad.ssl_context
+    with pytest.raises(SettingsError, match=f"cannot use the certificate {junk}"):
+        settings("any", ca_file=junk)
+
+
+@pytest.mark.parametrize("server", ["livegate", "hypercorn"])
+def test_bad_certificate_of_serve(runtime: str, server: str, tmp_path: Path) -> None:
+    """It is told in a line, whatever listens, and nobody hears that it does."""
+    junk = tmp_path / "junk.pem"
+    junk.write_text("junk")
+    command = (*terminal.LIVEGATE, "serve", "--emulator", "--port", "0", "--runtime", runtime)
+    done = terminal.run(*command, "--server", server, "--tls-cert", str(junk))
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"Error: cannot use the certificate {junk}")
+    assert done.stdout.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,12 @@ import livegate.asyncio.relay
 import livegate.trio
 import livegate.trio.relay
 import running
-from livegate.protocol import SessionOptions
+from livegate.protocol import Session, SessionOptions
+from livegate.protocol.admission import Rules
 from livegate.protocol.hello import Hello
+from livegate.protocol.tokens import Allowance
 from livegate.shell.pump import Bell
+from livegate.shell.settings import settings
 from livegate.shell.sockets import Closed, Message
 from livegate.shell.target import FAREWELL_S, target
 from virtual_loop import VirtualLoop
@@ -89,6 +92,28 @@ def test_told(runtime: str, caplog: pytest.LogCaptureFixture) -> None:
     assert closed == [1011]
     assert took_s == pytest.approx(FAREWELL_S)
     assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("runtime", running.RUNTIMES)
+def test_no_room_is_lost(runtime: str) -> None:
+    """A session that could not be made takes nobody's place."""
+
+    class Broken(Session):
+        def __init__(self, *_: object, **__: object) -> None:
+            raise ZeroDivisionError
+
+    async def play(gateway: livegate.trio.Gateway | livegate.asyncio.Gateway, bell: Bell) -> None:
+        for _ in range(3):
+            client = BadClient(bell, bell, takes_messages=True)
+            with pytest.raises(ZeroDivisionError):
+                await gateway.serve(client)
+
+    asked = settings("any", rules=Rules(overall=Allowance(sessions=2)))
+    broken = attrs.evolve(asked, session_type=Broken)
+    if runtime == "trio":
+        trio.run(play, livegate.trio.Gateway.of(broken), livegate.trio.relay.Bell())
+    else:
+        asyncio.run(play(livegate.asyncio.Gateway.of(broken), livegate.asyncio.relay.Bell()))
 
 
 @pytest.mark.parametrize("runtime", running.RUNTIMES)

@@ -68,7 +68,7 @@ class Program:
 
     def type(self, line: str) -> None:
         """Type a line and press Enter."""
-        os.write(self._keyboard, f"{line}\n".encode())
+        os.write(self._keyboard, f"{line}\n".encode(errors="surrogateescape"))
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -10,6 +10,7 @@ from socket import socket
 from typing import cast
 
 from livegate.asyncio.decoding import decoded
+from livegate.asyncio.dialling import connected
 from livegate.asyncio.gateway import Gateway
 from livegate.asyncio.signals import signals
 from livegate.protocol import commands, inputs
@@ -97,7 +98,8 @@ class Wire(asyncio.BufferedProtocol):
     def write_eof(self) -> None:
         """Send the end of the stream; TLS has none."""
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # it has been reset; that is about to be told
+                self._transport.write_eof()
 
     def let_read(self, *, may_read: bool) -> None:
         """Read on, or leave the rest to the operating system."""
@@ -211,8 +213,7 @@ class Line:
         try:
             transport, _ = await self._loop.create_connection(
                 lambda: Wire(self._driver, Side.UPSTREAM, link, self._buffer),
-                target.host,
-                target.port,
+                sock=await connected(target.host, target.port),
                 ssl=target.ssl_context,
                 server_hostname=target.host if target.ssl_context else None,
             )

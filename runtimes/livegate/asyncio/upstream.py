@@ -8,6 +8,7 @@ from typing import Any, Final
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from livegate.asyncio.dialling import connected
 from livegate.protocol.connection.websocket import QUIET
 from livegate.protocol.gemini import KEY_HEADER
 from livegate.protocol.inputs import Fault
@@ -24,6 +25,7 @@ OPTIONS: Final[Mapping[str, Any]] = MappingProxyType(
         "ping_interval": None,
         "close_timeout": CLOSE_GRACE_S,
         "max_size": MAX_MESSAGE_BYTES,
+        "max_queue": 1,  # of messages that nobody has counted yet
         "logger": QUIET,
     }
 )
@@ -78,7 +80,9 @@ async def dial(target: Target) -> AsyncGenerator[Upstream, None]:
     with faults_told():
         socket = await _Connect(
             target.url,
+            sock=await connected(target.host, target.port),
             ssl=target.ssl_context,
+            server_hostname=target.host if target.ssl_context else None,
             additional_headers={KEY_HEADER: target.key.value},
             **OPTIONS,
         )

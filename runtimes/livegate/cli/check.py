@@ -12,6 +12,7 @@ import attrs
 import click
 
 from livegate import recordings
+from livegate.asyncio.dialling import connected
 from livegate.asyncio.gateway import Gateway
 from livegate.cli import environment, options
 from livegate.protocol.hello import Hello
@@ -115,7 +116,10 @@ async def _tls(gemini: options.Gemini) -> str:
 async def _open(target: Target, context: ssl.SSLContext | None) -> None:
     try:
         async with asyncio.timeout(_CONNECT_S):
-            _, writer = await asyncio.open_connection(target.host, target.port, ssl=context)
+            found = await connected(target.host, target.port)
+            _, writer = await asyncio.open_connection(
+                sock=found, ssl=context, server_hostname=target.host if context else None
+            )
     except OSError as error:
         fault = faults.of_exception(error)
         raise FailedStepError(

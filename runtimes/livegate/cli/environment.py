@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import click
 import dotenv
 
 from livegate.shell.seals import VARIABLE, Seals, split
@@ -33,7 +34,10 @@ def load(directory: Path | None = None) -> Mapping[str, str]:
     path = _find(directory or Path.cwd())
     if path is None:
         return {}
-    said = {name: value for name, value in dotenv.dotenv_values(path).items() if value}
+    try:
+        said = {name: value for name, value in dotenv.dotenv_values(path).items() if value}
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{path} is no text in UTF-8: {error}") from None
     new = {name: value for name, value in said.items() if not os.environ.get(name)}
     os.environ.update(new)
     return dict.fromkeys(new, str(path))

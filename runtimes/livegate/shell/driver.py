@@ -158,19 +158,17 @@ class Driver:
 
     def _handle(self, happened: _Happened) -> None:
         """Handle one thing that happened. A fault of ours ends this connection, and no other."""
-        if isinstance(happened, commands.Resume):
-            self._resume(happened)
-            return
         now = self._clock()
         if isinstance(happened, inputs.DeadlineReached):
             self._metrics.woke(now - self._connection.deadline)
         try:
-            actions = self._told(happened, now)
+            if isinstance(happened, commands.Resume):
+                self._resume(happened)
+                return
+            for action in self._told(happened, now):
+                self._do(action)
         except Exception:  # noqa: BLE001 - the last resort
             self._fail(now)
-            return
-        for action in actions:
-            self._do(action)
 
     def _told(self, happened: events.Event | _Guest, now: float) -> list[events.Action]:
         """Tell the connection, and return what it answers."""

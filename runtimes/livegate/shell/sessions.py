@@ -95,8 +95,12 @@ class Sessions:
 
     def new(self, ticket: Ticket, now: float) -> Visit:
         """Return a session with an id and a seed of its own, started, for a client's visit."""
-        session = self._make()
-        session.start(now)
+        try:
+            session = self._make()
+            session.start(now)
+        except BaseException:
+            self._leave(ticket)
+            raise
         visit = Visit(Guarded(session, self._breaker), ticket)
         self._running.add(visit)
         return visit

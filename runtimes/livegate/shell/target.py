@@ -73,7 +73,8 @@ def target(base_url: str | None, key: str, ca_file: Path | None = None) -> Targe
     A path in it is kept as a prefix; a key in it is not.
 
     Raises:
-        SettingsError: It is not such an address, or the key cannot be one.
+        SettingsError: It is not such an address, the key cannot be one, or the file holds no
+            certificate.
     """
     key = key.strip()
     if any(ord(letter) not in _PRINTABLE for letter in key):
@@ -93,4 +94,11 @@ def target(base_url: str | None, key: str, ca_file: Path | None = None) -> Targe
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     where = host if port is None else f"{host}:{port}"
     url = urlunsplit((scheme, where, parts.path.rstrip("/") + PATH, "", ""))
-    return Target(url, Secret(key), ca_file)
+    found = Target(url, Secret(key), ca_file)
+    if ca_file is not None:
+        try:
+            _ = found.ssl_context  # now, and not when the first client waits for it
+        except OSError as error:
+            cause = error.strerror or str(error)
+            raise SettingsError(f"cannot use the certificate {ca_file}: {cause}") from None
+    return found

@@ -26,6 +26,7 @@ async def serve(  # noqa: PLR0913 - what `livegate.trio.serve` was given, sorted
     is_alone: bool,
 ) -> None:
     """Serve an application until asked to end; end the gateway's sessions first."""
+    _ = settings.ssl_context  # says what is wrong with it before it is announced
     with contextlib.ExitStack() as stack:
         asked = until or stack.enter_context(signals())
         ready()
