@@ -295,6 +295,25 @@ def test_token_is_looked_up(answer: inputs.Input) -> None:
     assert session.reading == Reading(client=True, upstream=True)
 
 
+def test_does_not_return() -> None:
+    """The last line of a session whose client did not come back in time says that it was away."""
+    session = Session(SessionOptions(), seed=0)
+    session.start(0.0)
+    session.handle(inputs.ClientOpened(1, is_v1=True), 0.0)
+    config = b'{"type":"config","data":{"resumable":true}}'
+    session.handle(inputs.ClientFrame(1, config, is_text=True), 0.0)
+    session.handle(inputs.UpstreamOpened(1), 0.0)
+    session.handle(inputs.UpstreamFrame(1, b'{"setupComplete":{}}'), 0.0)
+    session.handle(inputs.Sealed("its token"), 0.0)
+    session.handle(inputs.ClientGone(1, 1001), 0.0)
+    given: list[Command] = []
+    while not session.is_over:
+        assert session.deadline is not None
+        given = session.handle(inputs.DeadlineReached(), session.deadline)
+    (closed,) = logged(given, Event.SESSION_CLOSED)
+    assert (closed["why"], closed["code"], closed["away"]) == ("client_gone", 1006, True)
+
+
 def test_moved() -> None:
     """A client that goes on elsewhere leaves nothing behind."""
     session = back()
