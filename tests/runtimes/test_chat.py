@@ -1,5 +1,6 @@
 """`livegate chat` on connections that break."""
 
+import asyncio
 import secrets
 from collections.abc import Generator, Sequence
 from functools import partial
@@ -7,12 +8,17 @@ from pathlib import Path
 from socket import socket
 
 import pytest
+from websockets import Subprotocol
+from websockets.asyncio.server import ServerConnection, serve
 
 import livegate.asyncio
 import running
 import terminal
 from faulty_tcp import FaultyTcp, Flow, Plan
+from livegate.cli.call import Call
+from livegate.cli.chat import Listener
 from livegate.emulator import Emulator, Options
+from livegate.protocol.tokens import V1
 from livegate.shell.settings import settings
 from running import Until
 from terminal import LIVEGATE, clean_environment
@@ -48,8 +54,8 @@ def test_to_another_process(gemini: Emulator, tmp_path: Path) -> None:
     environment = clean_environment(GEMINI_API_KEY="any", LIVEGATE_SECRET=SECRET)
     with terminal.own_port() as port:
         command = (*LIVEGATE, "serve", "--gemini-url", gemini.url, "--port", str(port))
-        serve = partial(terminal.program, *command, environment=environment, folder=tmp_path)
-        with serve() as first:
+        started = partial(terminal.program, *command, environment=environment, folder=tmp_path)
+        with started() as first:
             first.expect("listening")
             url = f"ws://127.0.0.1:{port}/api/gemini/ws"
             chat = terminal.program(
@@ -66,7 +72,7 @@ def test_to_another_process(gemini: Emulator, tmp_path: Path) -> None:
                 first.process.kill()
                 first.process.wait()
                 chatting.expect(r"the connection was lost \(1006\): coming back")
-                with serve() as second:
+                with started() as second:
                     second.expect("listening")
                     chatting.expect("the answer was lost: ask again")
                     chatting.type("/recall")
@@ -134,3 +140,36 @@ def test_keeps_what_is_there(tmp_path: Path) -> None:
     )
     assert elsewhere.returncode == 1
     assert "HTTP 404: livegate: connect a WebSocket to /api/gemini/ws\n" in elsewhere.stdout
+
+
+def test_an_error_without_a_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Errors of the original's form are shown, too."""
+    listener = Listener(tmp_path)
+    listener.hear({"type": "error", "data": "No API key configured"})
+    assert capsys.readouterr().err == "error: No API key configured\n"
+    assert listener.has_failed
+
+
+def test_leaving_while_there_is_no_connection() -> None:
+    """Whoever has had enough need not wait until the gateway would take them again."""
+
+    async def refuse(client: ServerConnection) -> None:
+        await client.send('{"type":"session","token":"lgr1_any"}')
+        await client.send('{"type":"error","data":"later","fatal":true,"retry_after_ms":3600000}')
+        await client.close(1013)
+
+    async def talk() -> list[float]:
+        async with serve(refuse, "127.0.0.1", 0, subprotocols=[Subprotocol(V1)]) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            waits: list[float] = []
+            closing: list[asyncio.Task[None]] = []
+
+            def lost(_code: int, wait_s: float) -> None:
+                waits.append(wait_s)
+                closing.append(asyncio.create_task(call.close()))
+
+            call = Call(f"ws://127.0.0.1:{port}", {}, {}, lost)
+            await asyncio.wait_for(call.run(lambda _: None), terminal.PATIENCE_S)
+            return waits
+
+    assert asyncio.run(talk()) == [3600.0]

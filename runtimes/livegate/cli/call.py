@@ -52,7 +52,7 @@ class Call:
         self._seq: object = 0
         self._wait_s = 0.0
         """For how long the gateway does not want to see this client."""
-        self._is_over = False
+        self._is_over = asyncio.Event()
         """The user has had enough."""
         self.code, self.reason = _NONE, ""
         """How the last connection ended."""
@@ -71,7 +71,10 @@ class Call:
             wait_s, self._wait_s = self._wait_s, 0.0
             if not waited_s:
                 self._lost(self.code, wait_s)
-            await asyncio.sleep(wait_s + pause_s * random.uniform(0.5, 1))  # noqa: S311 - not to come all at once
+            pause = wait_s + pause_s * random.uniform(0.5, 1)  # noqa: S311 - not to come all at once
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._is_over.wait(), pause)
+                return
             waited_s += pause_s
             try:
                 await self._hear(hear)
@@ -84,7 +87,7 @@ class Call:
     def _may_return(self) -> bool:
         row = CLOSES.get(self.code)
         is_final = self.code == _AS_WISHED or (row is not None and row.advice is Advice.STOP)
-        return bool(self._token) and not (self._is_over or is_final)
+        return bool(self._token) and not (self._is_over.is_set() or is_final)
 
     async def _hear(self, hear: Callable[[dict[str, object]], object]) -> None:
         """Hear what comes by one connection, to its end."""
@@ -163,6 +166,6 @@ class Call:
 
     async def close(self) -> None:
         """Have had enough."""
-        self._is_over = True
+        self._is_over.set()
         if self._socket is not None:
             await self._socket.close()

@@ -20,8 +20,6 @@ from livegate.protocol.media import kinds
 from livegate.shell.asgi import PATH
 
 HELP: Final = "type and press Enter; /audio FILE speaks a recording, /help, /quit"
-_CURES: Final = {"unauthorized": "--token TOKEN, or LIVEGATE_TOKEN"}
-"""For programs an error says what to send; here an option does that."""
 _ANSWER_S: Final = 30.0
 
 
@@ -230,16 +228,21 @@ class Listener:
                 self._line("the answer was lost: ask again", err=True)
             case {"type": "tool_call", "name": str(name)}:
                 self._line(f"(Gemini calls {name}; nothing here answers calls)")
-            case {"type": "error", "data": str(text), "code": str(code)}:
-                self._owed, self.has_failed = 0, True
-                cure = f": {_CURES[code]}" if code in _CURES else ""
-                self._line(f"error: {text}{cure}", err=True)
+            case {"type": "error", "code": "unauthorized", "data": str(text)}:
+                self._fail(f"{text}: --token TOKEN, or LIVEGATE_TOKEN")
+            case {"type": "error", "data": str(text)}:
+                self._fail(text)
             case {"type": "system", "data": str(text)}:
                 self._line(f"({text})")
             case {"type": "config_success", "refused": refused} if refused:
                 self._line(f"refused: {json.dumps(refused)}", err=True)
             case _:
                 pass
+
+    def _fail(self, text: str) -> None:
+        """Say what is wrong; nothing is owed any more."""
+        self._owed, self.has_failed = 0, True
+        self._line(f"error: {text}", err=True)
 
     def _finish(self) -> None:
         """End the line, and save the sound of the turn."""
