@@ -59,6 +59,12 @@ async def serve(
     inner = App(gateway, page=settings.page)
     served = wrap(inner) if wrap else inner
     await asgi_server.serve(
-        gateway, settings, sockets, until, ready, served=served, is_alone=wrap is None
+        gateway,
+        settings,
+        sockets,
+        until=until,
+        ready=ready,
+        served=served,
+        is_alone=wrap is None,
     )
     return True
